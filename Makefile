@@ -1,0 +1,60 @@
+# Two kinds of environment: .venv holds this project, installed editable, and what its checks need;
+# .servers/<version> holds one real Gradio server. Both are made when first needed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_trio gradio_sansio_system
+
+# Without it pyright looks for a newer release of itself at each run.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help demo test check bench docs servers newest-server clean
+
+help:
+	@echo "make demo    call a real Gradio app in three styles; SOURCE=<url or user/space> calls that one instead"
+	@echo "make test    the whole suite: the core with its coverage, the adapters, real servers, the built wheel"
+	@echo "make servers build the older servers too, so that make test tries them (.ci/run does)"
+	@echo "make check   linter, formatter, both type checkers, type completeness"
+	@echo "make bench   measure the engine"
+	@echo "make docs    check that what is drawn from the code is up to date"
+	@echo "make clean   remove the environments and everything else that was made"
+
+demo: .venv/made $(if $(SOURCE),,newest-server)
+	@$(BIN)/python -m examples.demo $(if $(SOURCE),'$(SOURCE)')
+
+test: .venv/made newest-server
+	$(BIN)/coverage run -m pytest tests/core
+	$(BIN)/coverage report
+	$(BIN)/pytest --ignore=tests/core
+
+# --verifytypes looks where the first `python` on the path has its packages.
+check: .venv/made
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	@for package in $(PACKAGES); do \
+		echo "pyright --verifytypes $$package"; \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes $$package > .venv/types.txt || { cat .venv/types.txt; exit 1; }; \
+	done
+
+bench: .venv/made
+	$(BIN)/python -m benchmarks
+
+docs: .venv/made
+	$(BIN)/python -m docs.states --check
+
+servers:
+	@$(PYTHON) tests/servers/environments.py
+
+newest-server:
+	@$(PYTHON) tests/servers/environments.py --newest
+
+.venv/made: pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .servers .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,136 @@
+"""An app as the caller holds it."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, Self, Unpack
+
+from gradio_sansio import ApiInfo, Data, Engine, Inbox, Limits, Payload
+from gradio_sansio.frontend import AppBase
+from gradio_sansio_sync._loop import Loop
+from gradio_sansio_sync._submission import Callbacks, Submission
+from gradio_sansio_system import Options, make_engine
+
+
+def client(source: str, **options: Unpack[Options]) -> App:
+    """Connect to a Gradio app. To be closed after use: ``with client(...) as app``, or ``app.close()``.
+
+    Args:
+        source: the app's URL, or a Space: ``"user/space-name"`` or the address of its page.
+        options: see ``Options``.
+
+    Raises:
+        TypeError, ValueError: an argument makes no sense.
+        GradioError: the app can't be reached, or is none.
+    """
+    engine = make_engine(source, options, monotonic())
+    return App(Loop(engine, options.get("ssl_context")), options.get("limits") or Limits())
+
+
+class App(AppBase[Submission]):
+    """A connected app. All its methods may be called from several threads at once."""
+
+    def __init__(self, loop: Loop, limits: Limits) -> None:
+        super().__init__(limits)
+        self.loop: Loop = loop
+        self.callbacks: Callbacks = Callbacks()
+        # Once nobody holds the app any more, as each open job does. That may be in the midst of anything, so it waits for nothing.
+        weakref.finalize(self, _abandon, loop, self.callbacks).atexit = False
+        _open.add(self)
+        try:
+            loop.start()
+            loop.opened.wait()
+        except BaseException:
+            self.close()
+            raise
+        if loop.error is not None:
+            self.close()
+            raise loop.error
+
+    def predict(
+        self, endpoint: str | int | None = None, payload: Payload = (), *, timeout: float | None = None
+    ) -> Data:
+        """Call an endpoint and wait for its result: the last value of a generator.
+
+        Args:
+            endpoint: ``"/name"``, ``"name"`` or an index; by default ``/predict``, or the only one there is.
+            payload: a list, a mapping by parameter name (defaults are filled in), or None for no arguments.
+            timeout: seconds until the job is cancelled.
+
+        Raises:
+            EndpointNotFound, ValidationError: before anything is sent, where it can be known.
+            DeadlineExceeded: past ``timeout``.
+            GradioError: in other ways, as the job failed.
+        """
+        submission = Submission(self, Inbox(bound=self._limits.job_buffer, keep=False))
+        try:
+            self._start(submission, endpoint, payload, timeout=timeout)
+            return submission.result()
+        except BaseException:
+            # An interrupt, if the job hasn't ended.
+            self.loop.post(submission.cancel_from_loop)
+            raise
+
+    def _begin(
+        self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any
+    ) -> Submission:
+        submission = Submission(self, inbox)
+        try:
+            self._start(submission, endpoint, payload, **options)
+        except BaseException:
+            self.loop.post(submission.cancel_from_loop)
+            raise
+        return submission
+
+    def _start(
+        self, submission: Submission, endpoint: str | int | None, payload: Payload, **options: Any
+    ) -> None:
+        """Whoever is interrupted here, or after it, has a submission to cancel."""
+        loop = self.loop
+
+        def begin() -> None:
+            submission.job = loop.engine.submit(endpoint, payload, now=monotonic(), **options)
+            loop.submissions[submission.job] = submission
+
+        loop.call(begin)
+
+    def view_api(self) -> ApiInfo:
+        """The app's endpoints. ``str()`` of it is made for a terminal."""
+        return self._usable.api_info
+
+    @property
+    def _usable(self) -> Engine:
+        return self.loop.engine
+
+    def close(self) -> None:
+        """Cancel what runs, on the server too, and end every connection and thread. Takes ``Limits.grace`` at most."""
+        until = monotonic() + self._limits.grace
+        self.loop.close()
+        self.loop.join()
+        self.callbacks.close()
+        self.callbacks.join(max(0.0, until - monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _abandon(loop: Loop, callbacks: Callbacks) -> None:
+    loop.close()
+    callbacks.close()
+
+
+_open: Final[weakref.WeakSet[App]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for app in list(_open):
+        app.close()

@@ -1,0 +1,128 @@
+"""The I/O thread of one app, which owns the engine and its sockets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from ssl import SSLContext
+from time import monotonic
+from typing import TypeVar
+
+from gradio_sansio import Engine, GradioError, LocalProtocolError, Status
+from gradio_sansio.commands import Connect
+from gradio_sansio.events import AppClosed, AppOpened, JobFinished, Logged
+from gradio_sansio.frontend import Driver, Operation
+from gradio_sansio_system import log
+from gradio_sansio_system.sockets import Sockets
+
+T = TypeVar("T")
+
+
+class Loop(Driver):
+    """Nothing but the I/O thread touches the engine; other threads ``post`` what is to be done there."""
+
+    def __init__(self, engine: Engine, ssl_context: SSLContext | None) -> None:
+        super().__init__()
+        self.engine = engine
+        self.opened: threading.Event = threading.Event()
+        """Set once the app is open, or never will be."""
+        self._sockets = Sockets(self, ssl_context)
+        self.post: Callable[[Callable[[], object]], None] = self._sockets.post
+        self._closed = False
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="gradio-sansio", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """The thread does nothing more, or is about to."""
+        return self._sockets.ended
+
+    def check(self) -> None:
+        """Refuse to go on where the answer would never come."""
+        if self._pid != os.getpid():
+            raise LocalProtocolError(
+                "an app can't be used after a fork: connect anew in the new process", state="forked"
+            )
+        if threading.current_thread() is self._thread:
+            raise LocalProtocolError(
+                "an app can't be called by what its own thread runs: log handlers and finalizers",
+                state="busy",
+            )
+
+    def call(self, action: Callable[[], T]) -> T:
+        """Have something done by the I/O thread, and wait until it is, with all that follows from it at once.
+
+        ``LocalProtocolError`` if that has ended.
+        """
+        self.check()
+        done = threading.Event()
+        outcome: list[T] = []
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                outcome.append(action())
+                self.pump()
+            except BaseException as error:  # noqa: BLE001  # a payload's own methods may raise anything
+                failure.append(error)
+            finally:
+                done.set()
+
+        self.post(run)
+        # The thread may have ended before, or end now: then nobody says so.
+        while not done.wait(0.0 if self.ended else 1.0):
+            if self.ended and not done.is_set():
+                raise LocalProtocolError("the app is closed", state="closed")
+        if failure:
+            raise failure[0]
+        return outcome[0]
+
+    def close(self) -> None:
+        """Begin to end the app and the thread, which takes ``Limits.grace`` at most. From anywhere, as ``post``."""
+        self.post(lambda: self.engine.close(monotonic()))
+
+    def join(self) -> None:
+        """Wait for the thread's end."""
+        if threading.current_thread() is not self._thread and self._thread.is_alive():
+            self._thread.join()
+
+    # As a driver, in the I/O thread.
+
+    def now(self) -> float:
+        return monotonic()
+
+    def connect(self, action: Connect) -> None:
+        self._sockets.connect(action)
+
+    def operate(self, action: Operation) -> None:
+        self._sockets.operate(action)
+
+    def told(self, event: AppOpened | AppClosed | Logged) -> None:
+        if isinstance(event, Logged):
+            log(event)
+            return
+        self._closed = isinstance(event, AppClosed)
+        self.opened.set()
+
+    def _run(self) -> None:
+        try:
+            with self._sockets:
+                self.pump()
+                while not self._closed:
+                    self._sockets.poll()
+        finally:
+            if not self._closed:
+                self._fail(LocalProtocolError("the app's thread has failed", state="failed"))
+
+    def _fail(self, error: LocalProtocolError) -> None:
+        """A defect of ours, which the thread's own exception tells: nobody shall wait for what never comes."""
+        status = Status(queue=False, stage="error", success=False, message=error.message)
+        for job, submission in self.submissions.items():
+            submission.put(JobFinished(job, status, None, error))
+        self.submissions.clear()
+        self.error: GradioError | None = error
+        self.opened.set()

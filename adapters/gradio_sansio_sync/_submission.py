@@ -1,0 +1,164 @@
+"""A job as the caller holds it, and the thread that makes its callbacks."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from gradio_sansio import Data, Inbox, LocalProtocolError
+from gradio_sansio.events import JobId
+from gradio_sansio.frontend import SubmissionBase, Values
+from gradio_sansio.inbox import Reader, Value
+
+if TYPE_CHECKING:
+    from gradio_sansio_sync._app import App
+
+
+class Submission(SubmissionBase):
+    """A call under way. It goes on until it ends, whether or not anybody listens.
+
+    As a context manager it is cancelled on leaving.
+    """
+
+    def __init__(self, app: App, inbox: Inbox) -> None:
+        # Entered itself, since an interrupt may strike within `Condition.__enter__`.
+        lock = threading.RLock()
+        super().__init__(inbox, lock)
+        self._changed = threading.Condition(lock)
+        self._app = app
+        """Held so that it stays open for as long as there is something to do."""
+        self._loop = app.loop
+        self._scheduled = False
+
+    def cancel(self) -> None:
+        try:
+            if not self.done:
+                self._loop.call(self.cancel_from_loop)
+        except LocalProtocolError:
+            # The app may have been closed in the meantime.
+            if not self.done:
+                raise
+
+    def cancel_from_loop(self) -> None:
+        """As ``cancel``, for the I/O thread."""
+        if self.job is not None:
+            self._loop.engine.cancel(self.job, monotonic())
+
+    def result(self, timeout: float | None = None) -> Data:
+        """Wait for the job's end and return its last value.
+
+        Past ``timeout`` seconds a ``TimeoutError`` says that it goes on; the job isn't touched.
+
+        Raises:
+            GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
+        """
+        self._loop.check()
+        with self._lock:
+            if not self._changed.wait_for(lambda: self.done, timeout):
+                raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")
+            return self._inbox.result()
+
+    def __iter__(self) -> Iterator[Data]:
+        """Each value as it comes. Raises how the job failed; a cancelled one just ends."""
+        return Values[Data](self, self._reader("data"))
+
+    def events(self) -> Iterator[Value]:
+        """Every ``Data``, ``Status`` and ``Log`` in order; the last is the terminal status."""
+        return Values[Value](self, self._reader("data", "status", "log"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    # For the other threads.
+
+    def call_back(self) -> bool:
+        """Make the next call that is due; False if there is none."""
+        with self._lock:
+            delivery = self._inbox.delivery()
+            self._scheduled = delivery is not None
+        self.report()
+        if delivery is None:
+            return False
+        try:
+            delivery.callback(delivery.value)
+        except BaseException:  # noqa: BLE001  # the callback is the user's; one that exits ends no other's calls
+            kind, error, trace = sys.exc_info()
+            assert kind is not None
+            threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
+        return True
+
+    def next(self, reader: Reader) -> Value | None:
+        """Wait for the reader's next event; None at the end."""
+        self._loop.check()
+        with self._lock:
+            self._changed.wait_for(lambda: reader.ready)
+            value = reader.take()
+            if value is None:
+                reader.end()
+        self.report()
+        return value
+
+    def _prepare_calls(self) -> None:
+        if self._loop.ended:
+            raise LocalProtocolError("the app is closed: it makes no calls any more", state="closed")
+
+    def _notify(self) -> None:
+        self._changed.notify_all()
+        if self._inbox.listened and not self._scheduled:
+            self._scheduled = True
+            self._app.callbacks.schedule(self)
+
+    def _consumed(self, job: JobId, n: int) -> None:
+        self._loop.post(lambda: self._loop.engine.consumed(job, n, monotonic()))
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        self._loop.post(action)
+
+
+class Callbacks:
+    """Makes the calls of one app, on a thread that is started when the first callback is registered. Jobs take turns."""
+
+    def __init__(self) -> None:
+        self._due: SimpleQueue[Submission | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def schedule(self, submission: Submission) -> None:
+        """There is a call to make."""
+        with self._lock:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="gradio-sansio callbacks", daemon=True)
+                self._thread.start()
+        self._due.put(submission)
+
+    def _run(self) -> None:
+        closing = False
+        while not closing or not self._due.empty():
+            submission = self._due.get()
+            if submission is None:
+                closing = True
+            elif submission.call_back():
+                self._due.put(submission)
+            # Not to be held while there is nothing to do.
+            del submission
+
+    def close(self) -> None:
+        """Make the calls that are left, and end. From anywhere: it takes no lock."""
+        self._closed = True
+        self._due.put(None)
+
+    def join(self, patience: float) -> None:
+        """Wait for the end of the thread, which a running callback may hold up."""
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(patience)

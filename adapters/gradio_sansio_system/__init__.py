@@ -1,0 +1,137 @@
+"""What all adapters need of the machine: random bytes, the time of day, the environment, certificates, the log."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Final, TypedDict, cast
+
+from gradio_sansio import Engine, Limits, ProxySettings, SpaceStatus
+from gradio_sansio.events import Logged
+
+HUB: Final = "https://huggingface.co"
+LOGGER: Final = logging.getLogger("gradio_sansio")
+LOGGER.addHandler(logging.NullHandler())
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+class Options(TypedDict, total=False):
+    """What ``client`` takes beside the source."""
+
+    hf_token: str | None
+    """An access token of the Hub. Goes to the Hub, to the origin that it names for the Space, and to the origin of a URL given as source;
+    never elsewhere, and never over plain http but to this machine."""
+    status_callback: Callable[[SpaceStatus], object] | None
+    """Is told how a Space that doesn't run yet comes along."""
+    auth: tuple[str, str] | None
+    """User and password of the app's own login."""
+    headers: Mapping[str, str] | None
+    """Further header fields for every request to the app."""
+    deadline: float | None
+    """Seconds for connecting as a whole."""
+    limits: Limits | None
+    """Bounds for time and memory."""
+    ssl_context: ssl.SSLContext | None
+    """For https; by default the machine's certificates."""
+    proxy: str | None
+    """An HTTP proxy, ``http://host:port``; by default what the environment names."""
+    hub: str | None
+    """The Hub's address; by default ``HF_ENDPOINT``, if it is set."""
+
+
+def make_engine(source: str, options: Options, now: float) -> Engine:
+    """An engine with this machine's clock of the day, random bytes and environment behind it."""
+    proxy = options.get("proxy")
+    return Engine(
+        source,
+        now=now,
+        wall_clock=time.time(),
+        entropy=os.urandom,
+        limits=options.get("limits"),
+        hf_token=options.get("hf_token"),
+        auth=options.get("auth"),
+        headers=options.get("headers"),
+        deadline=options.get("deadline"),
+        hub=options.get("hub") or os.environ.get("HF_ENDPOINT") or HUB,
+        proxy=ProxySettings(http=proxy, https=proxy) if proxy else proxies_of_environment(),
+    )
+
+
+def proxies_of_environment() -> ProxySettings | None:
+    """What ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` say, in lower or upper case."""
+
+    def named(name: str) -> str | None:
+        return os.environ.get(name) or os.environ.get(name.upper()) or None
+
+    http = os.environ.get("http_proxy")
+    if not http and "REQUEST_METHOD" not in os.environ:
+        # In a CGI program, a header of the request names the variable in upper case.
+        http = os.environ.get("HTTP_PROXY")
+    http, https = http or named("all_proxy"), named("https_proxy") or named("all_proxy")
+    if not http and not https:
+        return None
+    return ProxySettings(
+        http=http or None, https=https, no_proxy=named("no_proxy") or "", from_environment=True
+    )
+
+
+def make_ssl_context() -> ssl.SSLContext:
+    """The machine's certificates; ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` are honoured."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def log(event: Logged) -> None:
+    """Write what the engine logs to the logger ``gradio_sansio``, which is silent unless the program configures it.
+
+    A handler that raises must not end the app.
+    """
+    with suppress(Exception):
+        LOGGER.log(_LEVELS[event.level], "%s", event.message)
+
+
+def holds_only(group: BaseException, error: BaseException | None, cancelled: type[BaseException]) -> bool:
+    """A nursery's group holds nothing but what its block raised, nested in whatever way, and cancellations."""
+    expected = {id(leaf) for leaf in _leaves(error)}
+    return bool(expected) and all(
+        id(leaf) in expected or isinstance(leaf, cancelled) for leaf in _leaves(group)
+    )
+
+
+def _leaves(error: BaseException | None) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(part)
+    elif error is not None:
+        yield error
+
+
+def reason_of(error: BaseException) -> str:
+    """A network error in words, without the numbers that come with it, and in the same ones from every runtime."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLEOFError):
+        return "TLS failed: the peer ended the connection"
+    if isinstance(error, ssl.SSLError):
+        reason = error.reason or error.strerror or "no reason given"
+        return f"TLS failed: {reason.replace('_', ' ').lower()}"
+    if isinstance(error, socket.gaierror):
+        return (error.strerror or "the name is not known").lower()
+    if isinstance(error, OSError) and error.errno in errno.errorcode:
+        # The text that comes along may be of asyncio's making, and name the address.
+        assert error.errno is not None
+        return os.strerror(error.errno).lower()
+    if isinstance(error, BaseExceptionGroup):
+        # One for each address that was tried.
+        parts = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return ", ".join(dict.fromkeys(map(reason_of, parts[:4])))
+    if error.__cause__ is not None:
+        return reason_of(error.__cause__)
+    return str(error).lower() or type(error).__name__

@@ -1,0 +1,67 @@
+"""Draws the state machines from their transition tables: ``python -m docs.states`` writes ``states.md``, ``--check`` compares."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("states.md")
+MACHINES = (
+    "gradio_sansio.session.session",
+    "gradio_sansio.session.opening",
+    "gradio_sansio.session.job",
+    "gradio_sansio.session.dialects.shared_stream",
+    "gradio_sansio.session.dialects.job_stream",
+    "gradio_sansio.session.dialects.websocket",
+    "gradio_sansio.wire.connection",
+    "gradio_sansio.wire.exchange",
+)
+HEAD = """# State machines
+
+Drawn from the transition tables in the code by `python -m docs.states`. An input that a state doesn't list is ignored by a job, and a
+defect anywhere else.
+"""
+
+
+def draw(module_name: str) -> str:
+    """One machine as a section with a diagram."""
+    module = import_module(module_name)
+    table: dict[Enum, dict[Enum, Enum]] = module.TRANSITIONS
+    subject = (module.__doc__ or "").partition("\n")[0]
+    lines = [f"## `{module_name}`", "", subject, "", "```mermaid", "stateDiagram-v2"]
+    lines += [f"    {state.name}: {state.value}" for state in table]
+    lines.append(f"    [*] --> {next(iter(table)).name}")
+    for state, row in table.items():
+        inputs: defaultdict[Enum, list[str]] = defaultdict(list)
+        for input, following in row.items():
+            inputs[following].append(str(input.value))
+        lines += [
+            f"    {state.name} --> {following.name}: {' / '.join(names)}"
+            for following, names in inputs.items()
+        ]
+        if not row:
+            lines.append(f"    {state.name} --> [*]")
+    return "\n".join([*lines, "```", ""])
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *map(draw, MACHINES)])
+
+
+def main() -> int:
+    """Write the page, or with ``--check`` say whether it is up to date."""
+    if sys.argv[1:] == ["--check"]:
+        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
+            print(f"{PAGE.name} is not what the code says: run python -m docs.states")
+            return 1
+        return 0
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,508 @@
+"""What an app and its submissions are to their caller, as far as it is the same for every runtime. Adapters derive from these classes.
+
+``Driver`` carries out what an engine asks; ``SubmissionBase`` and ``AppBase`` hold the calls that never wait, ``AsyncSubmissionBase`` and
+``AsyncAppBase`` those that do, in terms of a few hooks. What is left to an adapter are its runtime's own calls.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, assert_never, cast
+
+from gradio_sansio.commands import (
+    Close,
+    Command,
+    Connect,
+    ConnectionId,
+    PauseReading,
+    ResumeReading,
+    Send,
+    ShutdownWrite,
+    StartTls,
+)
+from gradio_sansio.engine import Engine
+from gradio_sansio.errors import GradioError, LocalProtocolError
+from gradio_sansio.events import (
+    AppClosed,
+    AppFailed,
+    AppOpened,
+    DataReceived,
+    Event,
+    JobEvent,
+    JobFinished,
+    JobId,
+    Logged,
+    LogReceived,
+    StatusChanged,
+)
+from gradio_sansio.inbox import Callback, Inbox, Reader, Value
+from gradio_sansio.limits import Limits
+from gradio_sansio.session.api_info import ApiInfo
+from gradio_sansio.session.arguments import Payload
+from gradio_sansio.values import Data, Status
+
+Operation: TypeAlias = Send | StartTls | ShutdownWrite | PauseReading | ResumeReading | Close
+"""What is to be done to a connection that was asked for before."""
+
+
+class Driver(ABC):
+    """Carries out what an engine asks, in order, and tells submissions what came for them."""
+
+    engine: Engine
+    error: GradioError | None = None
+    """Why the app isn't open, if it never will be."""
+
+    def __init__(self) -> None:
+        self.submissions: dict[JobId, SubmissionBase] = {}
+        self._pumping = False
+
+    def pump(self) -> None:
+        """Do what the engine asks. Waits for nothing, and runs no user code but log handlers."""
+        if self._pumping:
+            # It was called by one of those; what it wants done comes after what is being done.
+            return
+        self._pumping = True
+        try:
+            while actions := self.engine.drain():
+                for action in actions:
+                    self._perform(action)
+        finally:
+            self._pumping = False
+
+    def _perform(self, action: Command | Event) -> None:
+        match action:
+            case DataReceived() | StatusChanged() | LogReceived():
+                freed = self.submissions[action.job].put(action)
+                if freed:
+                    self.engine.consumed(action.job, freed, self.now())
+            case JobFinished():
+                self.submissions.pop(action.job).put(action)
+            case Send() | StartTls() | ShutdownWrite() | PauseReading() | ResumeReading() | Close():
+                self.operate(action)
+            case Connect():
+                self.connect(action)
+            case AppFailed():
+                self.error = action.error
+            case AppOpened() | AppClosed() | Logged():
+                self.told(action)
+            case _:
+                assert_never(action)
+
+    @abstractmethod
+    def now(self) -> float:
+        """The runtime's monotonic clock."""
+
+    @abstractmethod
+    def connect(self, action: Connect) -> None:
+        """Begin to open a connection."""
+
+    @abstractmethod
+    def operate(self, action: Operation) -> None:
+        """Do something to a connection, unless it was lost while this was being listed."""
+
+    @abstractmethod
+    def told(self, event: AppOpened | AppClosed | Logged) -> None:
+        """The app is open; everything has ended; something for the log."""
+
+
+class SubmissionBase(ABC):
+    """A call under way. It goes on until it ends, whether or not anybody listens.
+
+    As a context manager it is cancelled on leaving.
+    """
+
+    def __init__(self, inbox: Inbox, lock: AbstractContextManager[object] | None = None) -> None:
+        self.job: JobId | None = None
+        """None until the engine has taken it."""
+        self._inbox = inbox
+        self._lock: AbstractContextManager[object] = lock or nullcontext()
+        """Guards the inbox, where there are threads."""
+
+    def on(self, event: str, callback: Callback) -> Self:
+        """Call back with each ``"data"``, ``"status"`` or ``"log"``. Returns the submission itself, for chaining.
+
+        Callbacks run one after another, apart from the caller: in a task of their own, where they may be async functions, or with
+        ``gradio_sansio_sync`` on a thread of their own, so that they may sleep and call ``predict``. What came before the first callback
+        of its kind was held for it. ``ValueError`` for any other event.
+        """
+        self._prepare_calls()
+        with self._lock:
+            self._inbox.on(event, callback)
+            self._notify()
+        return self
+
+    def off(self, event: str, callback: Callback) -> Self:
+        """Undo ``on``. ``ValueError`` for an event that there isn't."""
+        with self._lock:
+            self._inbox.off(event, callback)
+        self.report()
+        return self
+
+    def destroy(self) -> None:
+        """Remove all callbacks. The job goes on."""
+        with self._lock:
+            self._inbox.destroy()
+        self.report()
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """End the job: here before this returns, and on the server as far as its version can. May be called at any time."""
+
+    @property
+    def status(self) -> Status:
+        """How the job stands now."""
+        return self._inbox.status
+
+    @property
+    def done(self) -> bool:
+        """The job has ended, in whatever way."""
+        return self._inbox.done
+
+    @property
+    def cancelled(self) -> bool:
+        """The job has ended by being cancelled."""
+        return self._inbox.cancelled
+
+    # For adapters.
+
+    def put(self, event: JobEvent) -> int:
+        """An event has come. Returns the bytes that count as consumed."""
+        with self._lock:
+            self._inbox.put(event)
+            self._notify()
+            return self._inbox.freed()
+
+    def report(self) -> None:
+        """Let the engine know what was taken."""
+        with self._lock:
+            freed = self._inbox.freed()
+        if freed and self.job is not None:
+            self._consumed(self.job, freed)
+
+    def drop(self, reader: Reader) -> None:
+        """An iteration was dropped; this may come in the midst of anything."""
+
+        def drop() -> None:
+            with self._lock:
+                reader.close()
+            self.report()
+
+        self._soon(drop)
+
+    def _reader(self, *kinds: Any) -> Reader:
+        with self._lock:
+            return self._inbox.reader(*kinds)
+
+    @abstractmethod
+    def _prepare_calls(self) -> None:
+        """A callback is about to be registered. ``LocalProtocolError`` if it would never be called."""
+
+    @abstractmethod
+    def _notify(self) -> None:
+        """Something has changed: wake whoever waits."""
+
+    @abstractmethod
+    def _consumed(self, job: JobId, n: int) -> None:
+        """Tell the engine."""
+
+    @abstractmethod
+    def _soon(self, action: Callable[[], None]) -> None:
+        """Have something done where the engine may be called, later; from anywhere, finalizers included."""
+
+
+S = TypeVar("S", bound=SubmissionBase)
+T = TypeVar("T", bound=Value)
+
+
+class AppBase(ABC, Generic[S]):
+    """A connected app."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def submit(
+        self,
+        endpoint: str | int | None = None,
+        payload: Payload = (),
+        *,
+        timeout: float | None = None,
+        isolated: bool = False,
+        newest: bool = False,
+    ) -> S:
+        """Call an endpoint and return at once.
+
+        Args:
+            endpoint, payload, timeout: as for ``predict``.
+            isolated: give the job a session of its own. Nothing that happens to other jobs' stream touches it, nor does its cancel
+                touch them; but it doesn't see the state that the app keeps for this client.
+            newest: where values come faster than they are taken, the newest one is enough.
+
+        Raises:
+            EndpointNotFound, ValidationError: nothing was sent.
+        """
+        inbox = Inbox(bound=self._limits.job_buffer, newest=newest)
+        return self._begin(inbox, endpoint, payload, timeout=timeout, isolated=isolated, newest=newest)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The app's own config, to be read only."""
+        return self._usable.config
+
+    @property
+    def session_hash(self) -> str:
+        """The name under which the app keeps this client's state."""
+        return self._usable.session_hash
+
+    @property
+    @abstractmethod
+    def _usable(self) -> Engine:
+        """The engine. ``LocalProtocolError`` where it can't be used."""
+
+    @abstractmethod
+    def _begin(self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any) -> S:
+        """Submit a job whose events go to ``inbox``; the options are those of ``Engine.submit``."""
+
+
+class AsyncSubmissionBase(SubmissionBase):
+    """A submission in a runtime of tasks."""
+
+    _calling_back = False
+
+    def __init__(self, driver: AsyncAppBase[Any], job: JobId, inbox: Inbox) -> None:
+        super().__init__(inbox)
+        self.job: JobId | None = job
+        self._driver = driver
+
+    def cancel(self) -> None:
+        """End the job: here before this returns, and on the server as far as its version can. May be called at any time."""
+        if not self.done and self.job is not None:
+            self._driver.engine.cancel(self.job, self._driver.now())
+            self._driver.pump()
+
+    async def result(self, timeout: float | None = None) -> Data:
+        """Wait for the job's end and return its last value.
+
+        Past ``timeout`` seconds a ``TimeoutError`` says that it goes on; the job isn't touched.
+
+        Raises:
+            GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
+        """
+        with self._within(timeout):
+            await self._checkpoint()
+            while not self.done:
+                await self._change()
+        if not self.done:
+            raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")
+        return self._inbox.result()
+
+    def __aiter__(self) -> AsyncIterator[Data]:
+        """Each value as it comes. Raises how the job failed; a cancelled one just ends."""
+        return _AsyncValues[Data](self, self._reader("data"))
+
+    def events(self) -> AsyncIterator[Value]:
+        """Every ``Data``, ``Status`` and ``Log`` in order; the last is the terminal status."""
+        return _AsyncValues[Value](self, self._reader("data", "status", "log"))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    async def next(self, reader: Reader) -> Value | None:
+        """Wait for the reader's next event; None at the end."""
+        await self._checkpoint()
+        while not reader.ready:
+            await self._change()
+        value = reader.take()
+        if value is None:
+            reader.end()
+        self.report()
+        return value
+
+    async def call_back(self) -> None:
+        """Make the calls that are due, as they become due, until the job has ended."""
+        while True:
+            delivery = self._inbox.delivery()
+            if delivery is None:
+                if self.done:
+                    self._calling_back = False
+                    return
+                await self._change()
+                continue
+            self.report()
+            try:
+                outcome = delivery.callback(delivery.value)
+                if isinstance(outcome, Awaitable):
+                    await outcome
+            except Exception as error:  # noqa: BLE001  # the callback is the user's, and so is what it raises
+                self._unhandled(error)
+
+    def _prepare_calls(self) -> None:
+        if not self._calling_back:
+            self._driver.start_callbacks(self.call_back)
+            self._calling_back = True
+
+    def _consumed(self, job: JobId, n: int) -> None:
+        self._driver.engine.consumed(job, n, self._driver.now())
+        self._driver.pump()
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        self._driver.soon(action)
+
+    @abstractmethod
+    def _within(self, timeout: float | None) -> AbstractContextManager[object]:
+        """A block that is left after so many seconds."""
+
+    @abstractmethod
+    async def _checkpoint(self) -> None:
+        """Let others run, and be cancelled."""
+
+    @abstractmethod
+    async def _change(self) -> None:
+        """Wait until something has changed."""
+
+    @abstractmethod
+    def _unhandled(self, error: Exception) -> None:
+        """Tell of an exception that nobody awaits, the runtime's way."""
+
+
+A = TypeVar("A", bound=AsyncSubmissionBase)
+
+
+class BlockingSubmission(Protocol):
+    """What ``Values`` needs of a submission."""
+
+    def next(self, reader: Reader) -> Value | None:
+        """Block until the reader's next event; None at the end."""
+
+    def drop(self, reader: Reader) -> None:
+        """The iteration was dropped."""
+
+
+class AsyncConnection(Protocol):
+    """One connection of an adapter, with tasks of its own."""
+
+    def perform(self, action: Send | StartTls | ShutdownWrite | PauseReading | ResumeReading) -> None:
+        """Do something to it."""
+
+    def close(self) -> None:
+        """End it and its tasks."""
+
+
+class AsyncAppBase(AppBase[A], Driver):
+    """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
+
+    def __init__(self, limits: Limits) -> None:
+        Driver.__init__(self)
+        super().__init__(limits)
+        self.connections: dict[ConnectionId, AsyncConnection] = {}
+
+    @property
+    def _usable(self) -> Engine:
+        if not hasattr(self, "engine"):
+            raise LocalProtocolError("the app is used by: async with client(...) as app", state="new")
+        return self.engine
+
+    def operate(self, action: Operation) -> None:
+        """Do something to a connection, unless it was lost while this was being listed."""
+        connection = self.connections.get(action.connection)
+        if connection is None:
+            return
+        if isinstance(action, Close):
+            del self.connections[action.connection]
+            connection.close()
+        else:
+            connection.perform(action)
+
+    async def predict(
+        self, endpoint: str | int | None = None, payload: Payload = (), *, timeout: float | None = None
+    ) -> Data:
+        """Call an endpoint and wait for its result: the last value of a generator.
+
+        Args:
+            endpoint: ``"/name"``, ``"name"`` or an index; by default ``/predict``, or the only one there is.
+            payload: a list, a mapping by parameter name (defaults are filled in), or None for no arguments.
+            timeout: seconds until the job is cancelled.
+
+        Raises:
+            EndpointNotFound, ValidationError: before anything is sent, where it can be known.
+            DeadlineExceeded: past ``timeout``.
+            GradioError: in other ways, as the job failed.
+        """
+        inbox = Inbox(bound=self._limits.job_buffer, keep=False)
+        submission = self._begin(inbox, endpoint, payload, timeout=timeout)
+        try:
+            return await submission.result()
+        except BaseException:
+            # The caller was cancelled, if the job hasn't ended.
+            submission.cancel()
+            raise
+
+    async def view_api(self) -> ApiInfo:
+        """The app's endpoints. ``str()`` of it is made for a terminal."""
+        return self._usable.api_info
+
+    def _begin(self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any) -> A:
+        job = self._usable.submit(endpoint, payload, now=self.now(), **options)
+        submission = self._make_submission(job, inbox)
+        self.submissions[job] = submission
+        self.pump()
+        return submission
+
+    @abstractmethod
+    def _make_submission(self, job: JobId, inbox: Inbox) -> A:
+        """The runtime's own kind."""
+
+    @abstractmethod
+    def start_callbacks(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task of the app for a submission's callbacks. ``LocalProtocolError`` if the app is closed."""
+
+    @abstractmethod
+    def soon(self, action: Callable[[], None]) -> None:
+        """Have something done between the steps of tasks; for finalizers, which may run in the midst of anything, in any thread."""
+
+
+class Values(Generic[T]):
+    """An iteration over a submission whose ``next`` blocks; one that is dropped takes no more."""
+
+    def __init__(self, submission: BlockingSubmission, reader: Reader) -> None:
+        self._submission = submission
+        self._reader = reader
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        value = self._submission.next(self._reader)
+        if value is None:
+            raise StopIteration
+        return cast(T, value)
+
+    def __del__(self) -> None:
+        self._submission.drop(self._reader)
+
+
+class _AsyncValues(Generic[T]):
+    """An iteration over a submission; one that is dropped takes no more."""
+
+    def __init__(self, submission: AsyncSubmissionBase, reader: Reader) -> None:
+        self._submission = submission
+        self._reader = reader
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        value = await self._submission.next(self._reader)
+        if value is None:
+            raise StopAsyncIteration
+        return cast(T, value)
+
+    def __del__(self) -> None:
+        self._submission.drop(self._reader)

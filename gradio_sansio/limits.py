@@ -1,0 +1,73 @@
+"""Every bound of the engine, with its default and the reason for it.
+
+Seconds for times, bytes for sizes. Nothing in the core waits for ever and nothing grows without end: whatever could is named here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+KiB = 1024
+MiB = 1024 * KiB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The bounds of one app. Each must be positive; ``ValueError`` names the one that is not."""
+
+    # Times, in seconds.
+
+    connect: float = 15.0
+    """One connection: name resolution, TCP, a proxy's tunnel and TLS together."""
+    request: float = 60.0
+    """One short request (config, info, join, cancel), from its start to the last byte of its answer."""
+    idle: float = 60.0
+    """Silence on an event stream with jobs open. Servers send a heartbeat every 15 s (Gradio 4.9 and later)."""
+    idle_direct: float = 600.0
+    """Silence where no heartbeat is to be had: direct calls, which answer when the function is done."""
+    ping: float = 20.0
+    """How often a websocket is pinged: often enough that a lost one is noticed within ``idle``."""
+    grace: float = 2.0
+    """What closing an app may take: time for running jobs to be cancelled on the server."""
+    keep_alive: float = 4.0
+    """How long an idle connection is kept for the next request. uvicorn, which Gradio runs on, closes after 5 s."""
+
+    # Counts.
+
+    redirects: int = 3
+    """Redirects followed for one request."""
+    connections: int = 16
+    """Connections to one origin for short requests at a time; further requests wait."""
+    streams: int = 512
+    """Connections to one origin that hold an event stream or a websocket at a time; further ones wait."""
+    reopens: int = 3
+    """How often in a row an event stream may end with jobs open and without one message before they fail."""
+    cookies: int = 50
+    """Cookies kept for an app; the oldest go first."""
+    mailbox: int = 10_000
+    """Messages kept for jobs whose join has not been answered yet."""
+    tombstones: int = 10_000
+    """Ids of ended jobs kept so that late messages of theirs can be told from early ones of others."""
+    json_depth: int = 100
+    """Nesting of JSON values. How deep a decoder gets depends on the host's stack, so the core counts first."""
+
+    # Sizes, in bytes.
+
+    header: int = 64 * KiB
+    """One response's status line and header."""
+    body: int = 64 * MiB
+    """The body of one answer that is read as a whole, after decompression: a config may hold images."""
+    event: int = 64 * MiB
+    """One event of a stream, or one websocket message: values may hold images."""
+    early: int = 64 * MiB
+    """The mailbox for early messages, in all."""
+    job_buffer: int = 16 * MiB
+    """What a job may have delivered that the application has not taken, before the policy for slow consumers applies."""
+    cookie: int = 4 * KiB
+    """One cookie, name and value; larger ones are not kept (RFC 6265, section 6.1)."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ValueError(f"Limits.{field.name} must be positive, not {value!r}")

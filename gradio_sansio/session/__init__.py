@@ -1,0 +1,1 @@
+"""The upper storey: what Gradio means."""

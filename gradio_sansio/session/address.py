@@ -1,0 +1,28 @@
+"""Where an app's routes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from gradio_sansio.wire.origin import Url
+
+
+@dataclass(frozen=True)
+class Address:
+    """The base that the caller named, and the prefix of the API's routes below it.
+
+    ``config.root`` has no part in this: behind proxies it is often wrong (4.44 loses the mount path), and a hostile app would name any
+    host there.
+    """
+
+    base: Url
+    prefix: str = ""
+
+    def top(self, path: str) -> Url:
+        """A route that has no prefix in any version: config, login, the page."""
+        return Url(self.base.origin, self.base.path + path, "")
+
+    def api(self, path: str, **query: str) -> Url:
+        """A route of the API. ``path`` is quoted here, the query too."""
+        return Url(self.base.origin, self.base.path + self.prefix + quote(path), urlencode(query))

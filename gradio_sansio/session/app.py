@@ -1,0 +1,117 @@
+"""An opened app: what the dialects need for speaking with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
+from gradio_sansio.errors import (
+    AuthError,
+    ConnectError,
+    Disconnected,
+    GradioError,
+    RateLimited,
+    RemoteProtocolError,
+)
+from gradio_sansio.events import Event, Logged
+from gradio_sansio.limits import Limits
+from gradio_sansio.session.address import Address
+from gradio_sansio.session.config import Config
+from gradio_sansio.session.endpoints import Endpoints
+from gradio_sansio.session.exchanges import Exchanges, Requester, Response, Timer
+from gradio_sansio.session.failures import refusal
+from gradio_sansio.session.job import Job
+from gradio_sansio.session.jsontext import encode
+from gradio_sansio.timers import Timers
+
+JSON_HEADERS: Final = (("content-type", "application/json"), ("x-gradio-user", "api"))
+"""The second tells an app that no page is calling; official clients send it too."""
+
+
+@dataclass
+class App:
+    address: Address
+    config: Config
+    """It grows with what is rendered while the app is used; so do the endpoints."""
+    endpoints: Endpoints
+    info: object
+    """The API's description as the server sent it, or None."""
+    limits: Limits
+    exchanges: Exchanges
+    actions: list[ExchangeCommand | Event]
+    timers: Timers[Timer]
+    entropy: Callable[[int], bytes]
+
+    def post(
+        self, owner: Requester, path: str, body: bytes, now: float, *, limit: str = "request"
+    ) -> ExchangeId:
+        """POST JSON to a route of the API."""
+        return self.exchanges.request(
+            owner, "POST", self.address.api(path), now, headers=JSON_HEADERS, body=body, limit=limit
+        )
+
+    def refusal(self, response: Response, phase: str) -> GradioError:
+        """What an answer that is no success means."""
+        return refusal(
+            response.status,
+            response.headers,
+            response.body,
+            phase=phase,
+            url=response.url,
+            depth=self.limits.json_depth,
+            version=self.config.version,
+        )
+
+    def new_session_hash(self) -> str:
+        """A name for one more session."""
+        return self.entropy(8).hex()
+
+    def log(self, level: Literal["debug", "info", "warning"], message: str) -> None:
+        self.actions.append(Logged(level, message))
+
+
+def call_body(
+    job: Job, session_hash: str, *, event_id: str | None = None, data: bytes | None = None
+) -> bytes:
+    """The body of a call, which is the same in every version: the server ignores what it doesn't know.
+
+    ``data`` are other arguments than those that the job was submitted with.
+    """
+    return b'{"data":%b,"fn_index":%d,"session_hash":%b,"event_data":null,"trigger_id":null%b}' % (
+        job.data if data is None else data,
+        job.endpoint.fn_index,
+        encode(session_hash),
+        b"" if event_id is None else b',"event_id":%b' % encode(event_id),
+    )
+
+
+def event_stream_fault(status: int, headers: Headers, url: str) -> GradioError | None:
+    """Why the answer to the request for an event stream is none, or None where it is one."""
+    kind = next((value for name, value in headers if name == "content-type"), "none")
+    if status != 200:
+        error = refusal(status, headers, b"", phase="stream", url=url, depth=1)
+        if isinstance(error, (AuthError, RateLimited)):
+            return error
+        return Disconnected(f"the server answered {status} to the event stream", phase="stream", url=url)
+    if kind.partition(";")[0].strip().lower() != "text/event-stream":
+        return not_understood("event stream", f"content type {kind[:80]!r}")
+    return None
+
+
+def lost(error: GradioError, phase: str) -> GradioError:
+    """The same failure, for a job that the server may have begun: the outcome is unknown."""
+    if isinstance(error, ConnectError):
+        return Disconnected(error.message, phase=phase, url=error.url)
+    return error
+
+
+def too_much(seen: str) -> RemoteProtocolError:
+    """More than the limits allow."""
+    return RemoteProtocolError(f"the server sent {seen}", expected="messages within the limits", seen=seen)
+
+
+def not_understood(what: str, why: str) -> RemoteProtocolError:
+    """An answer in the wrong form."""
+    return RemoteProtocolError(f"the server's {what} is not understood: {why}", expected=what, seen=why)

@@ -1,0 +1,523 @@
+"""One event stream for all jobs of a session: ``sse_v1`` to ``sse_v3``, Gradio 4.9 to 6.x.
+
+A job is joined with a POST, which answers with its event id. What becomes of all jobs comes over one GET.
+
+Rules, each of them measured on servers:
+
+* There is one reader of a session at a time: a second one steals messages.
+* The stream is opened once a join has been answered: before, the session may not exist (HTTP 200 and "404: Session not found.").
+* A message may come before the answer to its job's join: it waits in a mailbox while any join is under way.
+* A stream that ends in order while jobs are open is opened again: a join may cross with the server's decision to end it. But the server
+  decides so when it has no job of the session left, so one that was joined before the stream was opened is lost then (a server that
+  was started anew, or another one behind the same address, knows only the later ones).
+* A stream that is lost takes the session's events with it, on the server too. There is no resuming: the jobs end as
+  ``Disconnected``, those whose join is under way as well, and nothing is submitted again.
+* A stream is never closed by us while it may be wanted again soon: the server takes that for a disconnect and clears the session's
+  queue, with a delay, so that it may hit the next job. A stream that the server forgets to end stays open.
+* An ended job's id is remembered, to tell its late messages from early ones of others.
+
+Stopping a job on the server, by version:
+
+* from 4.31 on, ``/cancel`` with the function's index kills every *running* job of that session and function, and tells only the named
+  one. With an index that is not in use it kills none, but takes the named job from the queue (6.14 and later) or the books. So the
+  true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until a
+  moment (``HOLD``) has passed in which no other was seen to run. The moment is needed because the job may end by itself just then,
+  and the next in line, which starts in its place, would be met by the kill;
+* before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
+  acknowledged. So such a job is left alone until it starts, and stopped then;
+* before 4.31, ``/reset`` stops a generator; from then on nothing more comes for it, and the server never ends the stream.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from enum import Enum
+from typing import Final
+
+from msgspec import UNSET
+
+from gradio_sansio.commands import ExchangeId, Headers
+from gradio_sansio.errors import Disconnected, GradioError
+from gradio_sansio.events import JobId
+from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
+from gradio_sansio.session.config import Dialect
+from gradio_sansio.session.exchanges import Response, Timer
+from gradio_sansio.session.job import Job, JobState
+from gradio_sansio.session.jsontext import BadJson, decode, encode
+from gradio_sansio.session.messages import (
+    CloseStream,
+    Estimation,
+    Heartbeat,
+    Message,
+    ProcessCompleted,
+    ServerStopped,
+    UnexpectedError,
+    decode_message,
+    kind_of,
+)
+from gradio_sansio.session.shapes import mapping
+from gradio_sansio.session.sse import EventTooLong, SseDecoder
+
+NO_FUNCTION: Final = -1
+"""A function index that no app uses."""
+HOLD: Final = 0.5
+"""Seconds for the news of a job's start to arrive, with some to spare."""
+
+
+class StreamState(Enum):
+    CLOSED = "closed"
+    OPENING = "opening"
+    OPEN = "open"
+    ENDING = "ending"
+    """The server has said that it ends the stream."""
+
+
+class StreamInput(Enum):
+    WANTED = "jobs are open"
+    STARTED = "response 200"
+    CLOSE_STREAM = "close_stream"
+    ENDED = "end of stream, or loss"
+
+
+TRANSITIONS: Final[dict[StreamState, dict[StreamInput, StreamState]]] = {
+    StreamState.CLOSED: {StreamInput.WANTED: StreamState.OPENING},
+    StreamState.OPENING: {StreamInput.STARTED: StreamState.OPEN, StreamInput.ENDED: StreamState.CLOSED},
+    StreamState.OPEN: {StreamInput.CLOSE_STREAM: StreamState.ENDING, StreamInput.ENDED: StreamState.CLOSED},
+    StreamState.ENDING: {StreamInput.ENDED: StreamState.CLOSED},
+}
+
+
+class _Ended:
+    """What is remembered of a job that ended here before it did on the server."""
+
+    __slots__ = ("fn_index", "stop_at_start")
+
+    def __init__(self, fn_index: int, stop_at_start: bool) -> None:
+        self.fn_index = fn_index
+        self.stop_at_start = stop_at_start
+
+
+class SharedStream:
+    """One session: its joins, its stream and its jobs."""
+
+    def __init__(self, app: App, session_hash: str, *, isolated: bool = False) -> None:
+        self._app = app
+        self._session_hash = session_hash
+        self._isolated = isolated
+        self._closing = False
+        self._diffs = app.config.dialect is not Dialect.SSE_V1
+        self._state = StreamState.CLOSED
+        self._stream: ExchangeId | None = None
+        self._decoder = SseDecoder(app.limits.event)
+        self._paused = False
+        self._fruitless = 0
+        """How often in a row the stream ended without a message."""
+        self._read_for: set[str] = set()
+        """The jobs that were open when the stream was opened."""
+        self._joining: dict[ExchangeId, Job] = {}
+        self._jobs: dict[str, Job] = {}
+        self._event_ids: dict[JobId, str] = {}
+        self._ended: OrderedDict[str, _Ended] = OrderedDict()
+        self._early_input: dict[JobId, bytes] = {}
+        """The latest input for jobs whose join has not been answered yet."""
+        self._ending_input: set[JobId] = set()
+        """Those that get no more, once what is under way for them has arrived."""
+        self._feeding: dict[ExchangeId, JobId] = {}
+        """Input under way."""
+        self._then_kill: dict[ExchangeId, tuple[str, int]] = {}
+        """Requests to dequeue a job, with the job that is to be killed after the answer."""
+        self._owed: dict[int, str] = {}
+        """Functions of which a job is still to be killed, with its event id."""
+        self._mailbox: dict[str, list[tuple[Message, int]]] = {}
+        self._mail_count = 0
+        self._mail_size = 0
+
+    # What the session asks.
+
+    def submit(self, job: Job, now: float) -> None:
+        if self._paused:
+            # Somebody else needs the stream now; whoever can't keep up ends instead of holding it.
+            self._resume(now)
+        self._joining[self._app.post(self, "/queue/join", call_body(job, self._session_hash), now)] = job
+
+    def send(self, job: Job, data: bytes | None, now: float) -> None:
+        event_id = self._event_ids.get(job.id)
+        if data is None:
+            self._ending_input.add(job.id)
+            self._end_input(job.id, now)
+        elif event_id is None:
+            # The server works on the latest only, so it alone is kept.
+            self._early_input[job.id] = data
+        else:
+            body = call_body(job, self._session_hash, data=data)
+            self._feeding[self._app.post(self, f"/stream/{event_id}", body, now)] = job.id
+
+    def _end_input(self, id: JobId, now: float) -> None:
+        """Say that there is no more, once nothing is under way that this could overtake."""
+        event_id = self._event_ids.get(id)
+        if event_id is not None and id in self._ending_input and id not in self._feeding.values():
+            self._ending_input.remove(id)
+            self._feeding[self._app.post(self, f"/stream/{event_id}/close", b"{}", now)] = id
+
+    def withdraw(self, job: Job, now: float) -> None:
+        event_id = self._event_ids.pop(job.id, None)
+        if event_id is None:
+            # The server's answer to the join will name the job that is to be stopped.
+            return
+        del self._jobs[event_id]
+        self._bury(event_id, job.endpoint.fn_index, stop_at_start=job.state is not JobState.RUNNING)
+        if job.state is JobState.RUNNING:
+            self._stop_running(event_id, job.endpoint.fn_index, now)
+        else:
+            self._stop_queued(event_id, now)
+        if self._isolated:
+            self._drop_stream()
+        elif self._paused:
+            self._resume(now)
+        self._pay(job.endpoint.fn_index, now)
+
+    def close(self) -> None:
+        """No more of this session: its jobs have been withdrawn. Joins under way are still stopped as they are answered."""
+        self._closing = True
+        self._drop_stream()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, nor to be expected."""
+        return not self._joining and not self._jobs and self._stream is None
+
+    def overflowed(self, job: Job) -> bool:
+        if len(self._jobs) + sum(not other.ended for other in self._joining.values()) > 1:
+            return False
+        if not self._paused and self._stream is not None:
+            self._paused = True
+            self._app.exchanges.pause(self._stream)
+        return True
+
+    def drained(self, job: Job, now: float) -> None:
+        if self._paused:
+            self._resume(now)
+
+    def _resume(self, now: float) -> None:
+        assert self._stream is not None, "a pause ends with its stream"
+        self._paused = False
+        self._app.exchanges.resume(self._stream, now)
+
+    # Joining.
+
+    def answered(self, exchange: ExchangeId, result: Response | GradioError, now: float) -> None:
+        if exchange in self._feeding:
+            self._fed(self._feeding.pop(exchange), result, now)
+            return
+        job = self._joining.pop(exchange, None)
+        if job is None:
+            # The answer to a cancel: whatever it says, the job has ended here.
+            if isinstance(result, GradioError):
+                self._app.log("info", f"cancelling on the server failed: {result}")
+            ended = self._then_kill.pop(exchange, None)
+            if ended is not None:
+                self._stop_running(*ended, now)
+            return
+        event_id = self._joined(job, result, now)
+        early_input = self._early_input.pop(job.id, None)
+        if event_id is not None:
+            self._register(event_id, job, now)
+        if job.ended:
+            self._ending_input.discard(job.id)
+        else:
+            if early_input is not None:
+                self.send(job, early_input, now)
+            self._end_input(job.id, now)
+        # It may have been the one that a kill waited for.
+        self._pay(job.endpoint.fn_index, now)
+        if not self._joining:
+            # What nobody asked for by now is for nobody.
+            self._empty_mailbox()
+
+    def _fed(self, id: JobId, result: Response | GradioError, now: float) -> None:
+        """Input has arrived, or not; the server minds it no more than the job's end, which it may have crossed with."""
+        if isinstance(result, GradioError):
+            self._app.log("info", f"input for a job did not arrive: {result}")
+        if id in self._event_ids:
+            self._end_input(id, now)
+        else:
+            self._ending_input.discard(id)
+
+    def _joined(self, job: Job, result: Response | GradioError, now: float) -> str | None:
+        """The event id that the answer to a join gives, or None: the job has failed then."""
+        if isinstance(result, GradioError):
+            job.fail(result, now)
+            return None
+        if result.status != 200:
+            job.fail(self._app.refusal(result, "join"), now)
+            return None
+        try:
+            value = decode(result.body, depth=self._app.limits.json_depth)
+        except BadJson as error:
+            job.fail(not_understood("answer to join", str(error)), now)
+            return None
+        event_id = mapping(value).get("event_id")
+        if not isinstance(event_id, str) or event_id in self._jobs or event_id in self._ended:
+            job.fail(not_understood("answer to join", "it has no event id of its own"), now)
+            return None
+        return event_id
+
+    def _register(self, event_id: str, job: Job, now: float) -> None:
+        mail = self._mailbox.pop(event_id, ())
+        self._mail_count -= len(mail)
+        self._mail_size -= sum(size for _, size in mail)
+        if job.ended:
+            self._register_ended(event_id, job.endpoint.fn_index, now)
+            for message, _ in mail:
+                self._late(event_id, message, now)
+            return
+        job.accepted()
+        self._jobs[event_id] = job
+        self._event_ids[job.id] = event_id
+        for message, size in mail:
+            if job.ended:
+                break
+            self._tell(event_id, job, message, size, now)
+        if event_id in self._jobs and self._state is StreamState.CLOSED:
+            self._open(now)
+
+    def _register_ended(self, event_id: str, fn_index: int, now: float) -> None:
+        """The server took a job that was cancelled, or lost, in the meantime."""
+        self._bury(event_id, fn_index, stop_at_start=True)
+        if self._state is not StreamState.CLOSED and not self._closing:
+            self._stop_queued(event_id, now)
+        elif self._closing or self._app.config.version >= (6, 14, 0):
+            # No stream would tell of its start. First from the queue, then to be stopped if it has started: one request for both
+            # waits for what it kills, and in the meantime the job may start in its place (6.31).
+            self._ended[event_id].stop_at_start = False
+            if self._app.config.version >= (6, 14, 0):
+                self._then_kill[self._cancel(event_id, NO_FUNCTION, now)] = (event_id, fn_index)
+            else:
+                self._stop_running(event_id, fn_index, now)
+        else:
+            # It can't be taken from the queue: read on, so that it is stopped when it starts.
+            self._open(now)
+
+    # The stream.
+
+    def _open(self, now: float) -> None:
+        self._step(StreamInput.WANTED)
+        self._read_for = set(self._jobs)
+        self._decoder = SseDecoder(self._app.limits.event)
+        url = self._app.address.api("/queue/data", session_hash=self._session_hash)
+        self._stream = self._app.exchanges.stream(self, url, now)
+
+    def stream_started(self, exchange: ExchangeId, status: int, headers: Headers, now: float) -> None:
+        fault = event_stream_fault(status, headers, self._app.address.api("/queue/data").redacted)
+        if fault is None:
+            self._step(StreamInput.STARTED)
+        else:
+            self._lose(fault, now)
+
+    def stream_received(self, exchange: ExchangeId, data: bytes, now: float) -> None:
+        try:
+            events, too_long = self._decoder.feed(data), False
+        except EventTooLong as error:
+            events, too_long = error.events, True
+        try:
+            for event in events:
+                self._deliver(decode_message(event, depth=self._app.limits.json_depth), len(event), now)
+                if self._stream != exchange:
+                    # That message was the session's end.
+                    return
+        except BadJson as error:
+            self._lose(not_understood("message", str(error)), now)
+            return
+        if too_long:
+            self._lose(too_much(f"an event of more than {self._app.limits.event} bytes (Limits.event)"), now)
+
+    def stream_ended(self, exchange: ExchangeId, error: GradioError | None, now: float) -> None:
+        decided = self._state is StreamState.ENDING or self._app.config.dialect is not Dialect.SSE_V3
+        self._stream = None
+        self._paused = False
+        self._step(StreamInput.ENDED)
+        if error is not None:
+            self._lose(lost(error, "stream"), now)
+            return
+        if decided:
+            self._fail_forgotten(now)
+        if self._jobs:
+            self._fruitless += 1
+            if self._fruitless > self._app.limits.reopens:
+                text = "the event stream ended again and again without a word about the jobs that are open"
+                self._lose(self._disconnected(text), now)
+            else:
+                self._open(now)
+
+    def _fail_forgotten(self, now: float) -> None:
+        """The server has no job left. Those it had before the stream was opened, and said no end of, it has forgotten."""
+        for event_id in self._read_for & self._jobs.keys():
+            job = self._jobs.pop(event_id)
+            del self._event_ids[job.id]
+            self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
+            job.fail(self._disconnected("the server ended the event stream and has forgotten the job"), now)
+            self._pay(job.endpoint.fn_index, now)
+
+    def _lose(self, error: GradioError, now: float) -> None:
+        """The session's jobs are lost, all of them."""
+        self._drop_stream()
+        jobs = [*self._jobs.values(), *self._joining.values()]
+        for event_id, job in self._jobs.items():
+            self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
+        self._jobs.clear()
+        self._event_ids.clear()
+        self._owed.clear()
+        self._empty_mailbox()
+        self._fruitless = 0
+        for job in jobs:
+            job.fail(error, now)
+
+    def _drop_stream(self) -> None:
+        if self._stream is not None:
+            self._app.exchanges.abort(self._stream)
+            self._stream = None
+            self._paused = False
+            self._step(StreamInput.ENDED)
+
+    def _disconnected(self, text: str) -> Disconnected:
+        url = self._app.address.api("/queue/data").redacted
+        return Disconnected(f"{text}; the outcome is unknown", phase="stream", url=url)
+
+    def _step(self, input: StreamInput) -> None:
+        self._state = TRANSITIONS[self._state][input]
+
+    # Messages.
+
+    def _deliver(self, message: Message, size: int, now: float) -> None:
+        self._fruitless = 0
+        match message:
+            case Heartbeat():
+                # Nothing has just ended, so that what is owed for a long time can be paid where jobs only wait.
+                for fn_index in tuple(self._owed):
+                    self.kill(fn_index, now)
+                return
+            case CloseStream():
+                if self._state is StreamState.OPEN:
+                    self._step(StreamInput.CLOSE_STREAM)
+                return
+            case UnexpectedError(event_id=None) | ServerStopped():
+                # 4.44 repeats it some twenty times a second until its reader goes away.
+                said = message.message if isinstance(message, UnexpectedError) else "Server stopped."
+                self._lose(self._disconnected(f"the server gave the session up ({str(said)[:200]})"), now)
+                return
+            case _:
+                pass
+        event_id = message.event_id
+        if event_id is None:
+            self._app.log("debug", f"a message for no job: {kind_of(message)}")
+        elif (job := self._jobs.get(event_id)) is not None:
+            self._tell(event_id, job, message, size, now)
+        elif event_id in self._ended:
+            self._late(event_id, message, now)
+        elif self._joining:
+            self._keep(event_id, message, size, now)
+        else:
+            self._app.log("debug", f"a message for an unknown job: {kind_of(message)}")
+
+    def _tell(self, event_id: str, job: Job, message: Message, size: int, now: float) -> None:
+        if isinstance(message, UnexpectedError):
+            job.fail(self._disconnected(f"the server gave the job up ({str(message.message)[:200]})"), now)
+        elif not job.told(message, size, now, diffs=self._diffs):
+            self._app.log("debug", f"an unknown message: {kind_of(message)}")
+        if job.ended:
+            fn_index = job.endpoint.fn_index
+            del self._jobs[event_id]
+            del self._event_ids[job.id]
+            self._bury(event_id, fn_index, stop_at_start=False)
+            if not isinstance(message, (ProcessCompleted, UnexpectedError)):
+                # It ended here on account of what it said, and goes on there.
+                self._stop_running(event_id, fn_index, now)
+        if self._owed:
+            self._pay(job.endpoint.fn_index, now)
+
+    def _late(self, event_id: str, message: Message, now: float) -> None:
+        """A message of a job that has ended here."""
+        ended = self._ended[event_id]
+        fn_index = ended.fn_index
+        if isinstance(message, ProcessCompleted):
+            # An acknowledgement (`output: {}`) says nothing: the job may have started before it was to be dequeued, and go on.
+            if message.output.data is not UNSET or message.output.error is not UNSET:
+                ended.stop_at_start = False
+                if self._owed.get(fn_index) == event_id:
+                    del self._owed[fn_index]
+        elif isinstance(message, Estimation):
+            pass
+        elif ended.stop_at_start:
+            ended.stop_at_start = False
+            self._stop_running(event_id, fn_index, now)
+        elif self._owed.get(fn_index) == event_id and not self._app.timers.armed(Timer.KILL, fn_index):
+            # It goes on, perhaps in the place for which others wait.
+            self._app.timers.arm(Timer.KILL, fn_index, now + HOLD)
+
+    def _keep(self, event_id: str, message: Message, size: int, now: float) -> None:
+        """Put a message aside until the join that it belongs to is answered."""
+        self._mailbox.setdefault(event_id, []).append((message, size))
+        self._mail_count += 1
+        self._mail_size += size
+        if self._mail_count > self._app.limits.mailbox or self._mail_size > self._app.limits.early:
+            self._lose(
+                too_much("too many messages for jobs that are unknown (Limits.mailbox, Limits.early)"), now
+            )
+
+    def _empty_mailbox(self) -> None:
+        self._mailbox.clear()
+        self._mail_count = self._mail_size = 0
+
+    # Stopping jobs on the server.
+
+    def _bury(self, event_id: str, fn_index: int, *, stop_at_start: bool) -> None:
+        self._ended[event_id] = _Ended(fn_index, stop_at_start)
+        if len(self._ended) > self._app.limits.tombstones:
+            self._ended.popitem(last=False)
+
+    def _stop_queued(self, event_id: str, now: float) -> None:
+        if self._app.config.version >= (6, 14, 0):
+            self._cancel(event_id, NO_FUNCTION, now)
+
+    def _stop_running(self, event_id: str, fn_index: int, now: float) -> None:
+        if self._app.config.version < (4, 31, 0):
+            self._app.post(self, "/reset", encode({"event_id": event_id}), now)
+        elif self._may_run(fn_index) or self._waiting(fn_index):
+            self._cancel(event_id, NO_FUNCTION, now)
+            self._owed[fn_index] = event_id
+            self._app.timers.arm(Timer.KILL, fn_index, now + HOLD)
+        else:
+            self._owed.pop(fn_index, None)
+            self._cancel(event_id, fn_index, now)
+        if self._isolated:
+            # Nobody else will want the stream, and some versions would never end it.
+            self._drop_stream()
+
+    def _pay(self, fn_index: int, now: float) -> None:
+        """Do the kill that is owed, if that harms nobody any more.
+
+        A job that waits counts too: the end of its sibling, of which we have just heard, may have let it start.
+        """
+        if fn_index in self._owed and not self._may_run(fn_index) and not self._waiting(fn_index):
+            self._cancel(self._owed.pop(fn_index), fn_index, now)
+
+    def kill(self, fn_index: int, now: float) -> None:
+        """The moment for a kill that is owed has come, unless another job was seen to run in the meantime."""
+        if fn_index in self._owed and not self._may_run(fn_index):
+            self._cancel(self._owed.pop(fn_index), fn_index, now)
+
+    def _waiting(self, fn_index: int) -> bool:
+        """Whether a job of the function waits its turn."""
+        return any(job.endpoint.fn_index == fn_index and job.waits for job in self._jobs.values())
+
+    def _may_run(self, fn_index: int) -> bool:
+        """Whether a job of the function runs, or may have started without our knowing yet."""
+        return any(
+            job.endpoint.fn_index == fn_index and not job.ended and not job.waits
+            for jobs in (self._jobs, self._joining)
+            for job in jobs.values()
+        )
+
+    def _cancel(self, event_id: str, fn_index: int, now: float) -> ExchangeId:
+        body = {"event_id": event_id, "session_hash": self._session_hash, "fn_index": fn_index}
+        return self._app.post(self, "/cancel", encode(body), now)

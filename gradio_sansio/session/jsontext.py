@@ -1,0 +1,86 @@
+"""JSON as servers send it: bounded in depth, lenient where Gradio is.
+
+msgspec does the work. What it refuses goes once more through the standard decoder, because servers before 4.24 write NaN and
+Infinity, and some values hold lone surrogates, huge numbers or a byte order mark.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+# A string ends at its quote or, cut short, with the text; the possessive part keeps the scan linear either way.
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# Both kinds count alike: a bracket with the wrong partner is the decoder's to refuse.
+_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS: Final = bytes(b for b in range(256) if b not in b"[]{}")
+
+
+class BadJson(Exception):
+    """A text that is not JSON, or is nested too deep. The text of the exception says which, and quotes no content."""
+
+
+def check_depth(data: bytes, limit: int) -> None:
+    """Refuse what is nested deeper than ``limit``, before a recursive decoder sees it. Linear in ``data``.
+
+    Raises:
+        BadJson: too deep, or its brackets don't match.
+    """
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return
+    brackets = _STRING.sub(b"", data).translate(_BRACKETS, _NOT_BRACKETS)
+    for _ in range(limit):
+        if not brackets:
+            return
+        # Takes the innermost level off, at the speed of C.
+        brackets = brackets.replace(b"[]", b"")
+    if brackets:
+        raise BadJson(f"nested deeper than {limit} levels, or cut short")
+
+
+def decode(data: bytes, *, depth: int) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        BadJson: it isn't one.
+    """
+    check_depth(data, depth)
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode_leniently(data)
+
+
+def decode_leniently(data: bytes) -> Any:
+    """The second try, with the standard decoder; ``check_depth`` comes first.
+
+    Raises:
+        BadJson: it can't read it either.
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        # A JSONDecodeError quotes nothing, but a UnicodeDecodeError holds the bytes.
+        raise BadJson(f"not JSON: {type(error).__name__}") from None
+
+
+def encode(value: object) -> bytes:
+    """The JSON text of a request.
+
+    Raises:
+        TypeError, ValueError, RecursionError: the value has no JSON form.
+    """
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: object) -> object:
+    """numpy arrays and scalars, and what behaves like them, by their own conversion; without importing any of them."""
+    convert = getattr(value, "tolist", None)
+    if callable(convert):
+        return convert()
+    raise TypeError(f"a {type(value).__name__} has no JSON form")

@@ -1,0 +1,549 @@
+"""The session storey: what Gradio means, over exchanges that somebody else performs.
+
+``Session`` is driven like ``Engine`` (whose rules hold here too), but by facts about exchanges and websockets in place of connections and
+bytes. A program with an HTTP stack and no sockets, such as one in a browser, drives it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final, assert_never
+
+from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
+from gradio_sansio.errors import (
+    ConnectError,
+    DeadlineExceeded,
+    GradioError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    ValidationError,
+)
+from gradio_sansio.events import AppClosed, AppFailed, AppOpened, Event, JobId
+from gradio_sansio.guard import Guard
+from gradio_sansio.limits import Limits
+from gradio_sansio.session.address import Address
+from gradio_sansio.session.api_info import ApiInfo
+from gradio_sansio.session.app import App
+from gradio_sansio.session.arguments import Payload, bind
+from gradio_sansio.session.config import Config, Dialect, rendered
+from gradio_sansio.session.credentials import Credentials
+from gradio_sansio.session.dialects import Transport
+from gradio_sansio.session.dialects.direct import DirectCalls
+from gradio_sansio.session.dialects.job_stream import JobStreams
+from gradio_sansio.session.dialects.shared_stream import SharedStream
+from gradio_sansio.session.dialects.websocket import WebSockets
+from gradio_sansio.session.endpoints import Endpoints
+from gradio_sansio.session.exchanges import Exchanges, Timer
+from gradio_sansio.session.job import Job, JobBoard, JobState
+from gradio_sansio.session.jsontext import encode
+from gradio_sansio.session.opening import Opening
+from gradio_sansio.session.source import HUB, SpaceSource, check_token, parse_hub, parse_source
+from gradio_sansio.timers import Timers, WallClock
+
+LATE: Final = 1.0
+"""Seconds. A timer for the peer's silence that fires later than this says that the loop was blocked, not that the peer was silent."""
+
+
+class SessionState(Enum):
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class SessionInput(Enum):
+    OPENED = "the app is known"
+    FAILED = "the app can't be reached, or is none"
+    CLOSE = "close"
+    DONE = "nothing is under way, or the grace is over"
+
+
+TRANSITIONS: Final[dict[SessionState, dict[SessionInput, SessionState]]] = {
+    SessionState.OPENING: {
+        SessionInput.OPENED: SessionState.OPEN,
+        SessionInput.FAILED: SessionState.CLOSED,
+        SessionInput.CLOSE: SessionState.CLOSED,
+    },
+    SessionState.OPEN: {SessionInput.CLOSE: SessionState.CLOSING},
+    SessionState.CLOSING: {SessionInput.DONE: SessionState.CLOSED},
+    SessionState.CLOSED: {},
+}
+
+
+class Session:
+    """One client of one app, as a state machine over exchanges.
+
+    Args:
+        source: a URL, ``user/space-name``, or the address of a Space's page.
+        now: the driver's monotonic clock, in seconds; every input takes its reading.
+        wall_clock: the time of day at ``now``, in seconds since 1970.
+        entropy: random bytes, as many as asked for (``os.urandom``).
+        limits: every bound there is.
+        hf_token: an access token of the Hub. Goes to the origin of a URL given as ``source``, or to the Hub and the origin that the
+            Hub names for the Space; never elsewhere, and never over plain http but to this machine.
+        auth: user and password of the app's own login.
+        headers: further header fields for every request to the app.
+        deadline: seconds for opening the app, all its steps together; None for each step's own limit only.
+        hub: the Hub's address.
+
+    Raises:
+        TypeError, ValueError: an argument makes no sense; the text says which and why.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        now: float,
+        wall_clock: float,
+        entropy: Callable[[int], bytes],
+        limits: Limits | None = None,
+        hf_token: str | None = None,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+        hub: str = HUB,
+    ) -> None:
+        hub_url = parse_hub(hub)
+        self._source = parse_source(source, hub=hub_url)
+        check_token(hf_token, self._source, hub_url)
+        self._limits = limits or Limits()
+        self._entropy = entropy
+        self._clock = WallClock(now, wall_clock)
+        self._now = now
+        self._guard = Guard()
+        self._state = SessionState.OPENING
+        self._actions: list[ExchangeCommand | Event] = []
+        self._timers: Timers[Timer] = Timers()
+        self._credentials = Credentials(headers or {}, hf_token)
+        self._exchanges = Exchanges(self._actions, self._timers, self._credentials, self._limits)
+        self._app: App | None = None
+        self._session_hash = entropy(8).hex()
+        self._submitted = 0
+        self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits.job_buffer)
+        self._jobs: dict[JobId, tuple[Job, Transport]] = {}
+        self._shared: dict[Dialect, Transport] = {}
+        self._isolated: list[Transport] = []
+        self._late: dict[tuple[Timer, int], float] = {}
+        """Timers that fired late, and what they were set to then."""
+        if deadline is not None:
+            if not deadline > 0:
+                raise ValueError(f"deadline must be positive, in seconds, not {deadline!r}")
+            self._timers.arm(Timer.OPENING, 0, now + deadline)
+        self._deadline = deadline
+        self._open(auth, now)
+
+    def _open(self, auth: tuple[str, str] | None, now: float) -> None:
+        if isinstance(self._source, SpaceSource):
+            self.not_opened(
+                ConnectError(
+                    f"Spaces can't be found by name yet: pass the address of {self._source.space_id}"
+                    " (https://<user>-<space>.hf.space)",
+                    phase="resolve",
+                    url=self._source.space_id,
+                ),
+                now,
+            )
+            return
+        base = self._source.base
+        self._credentials.set_app(base.origin)
+        self._credentials.allow_token(base.origin)
+        Opening(self, base, self._exchanges, self._credentials, self._limits, auth).start(now)
+
+    # What the application reads.
+
+    @property
+    def state(self) -> SessionState:
+        return self._state
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The app's config as the server sent it, to be read only. `LocalProtocolError` before ``AppOpened``."""
+        return self._opened_app.config.raw
+
+    @property
+    def api_info(self) -> ApiInfo:
+        """What can be called. `LocalProtocolError` before ``AppOpened``."""
+        return self._opened_app.endpoints.info
+
+    @property
+    def session_hash(self) -> str:
+        """The name under which the app keeps this client's state."""
+        return self._session_hash
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` is due, on the driver's clock; None while nothing is waited for. To be read after every drain."""
+        return self._timers.deadline
+
+    def drain(self) -> list[ExchangeCommand | Event]:
+        """Everything to be done and told since the last call, in order. To be called after every input."""
+        actions = self._actions[:]
+        self._actions.clear()
+        return actions
+
+    # What the application asks.
+
+    def submit(
+        self,
+        endpoint: str | int | None = None,
+        payload: Payload = (),
+        *,
+        now: float,
+        timeout: float | None = None,
+        isolated: bool = False,
+        newest: bool = False,
+    ) -> JobId:
+        """Call an endpoint. The job's events follow, the first of them at once.
+
+        Args:
+            endpoint: ``"/name"``, ``"name"`` or an index; None for ``/predict`` or the only one.
+            payload: a list, a mapping by parameter name, or None for no arguments.
+            timeout: seconds until the job is cancelled and ends with ``DeadlineExceeded``.
+            isolated: give the job a session of its own: nothing that happens to others' stream touches it, nor does its cancel touch
+                them. The app's state for this client is not seen by it.
+            newest: never hold anything up for this job's sake, however slow the application is.
+
+        Raises:
+            EndpointNotFound, ValidationError: refused here; nothing was sent.
+            LocalProtocolError: the app is not open.
+        """
+        with self._guard:
+            now = self._advance(now)
+            if self._state is not SessionState.OPEN:
+                raise LocalProtocolError(
+                    f"nothing can be submitted while the app is {self._state.value}", state=self._state.value
+                )
+            if timeout is not None and not timeout > 0:
+                raise ValueError(f"timeout must be positive, in seconds, not {timeout!r}")
+            app = self._opened_app
+            found = app.endpoints.find(endpoint)
+            dependency = app.config.dependencies[found.fn_index]
+            data = _encoded(bind(found, dependency, payload))
+            transport = self._transport(app, dependency.dialect, isolated)
+            self._submitted += 1
+            job = Job(
+                JobId(self._submitted),
+                found,
+                dependency,
+                data,
+                self._board,
+                newest=newest,
+                timeout=timeout,
+                now=now,
+            )
+            self._jobs[job.id] = (job, transport)
+            if timeout is not None:
+                self._timers.arm(Timer.JOB, job.id, now + timeout)
+            transport.submit(job, now)
+            return job.id
+
+    def cancel(self, job: JobId, now: float) -> None:
+        """End a job as cancelled, here at once and on the server as far as it can be. No data comes after this.
+
+        A job that has ended already stays as it ended.
+        """
+        with self._guard:
+            now = self._advance(now)
+            found = self._find(job)
+            if found is not None:
+                record, transport = found
+                transport.withdraw(record, now)
+                record.cancelled(now, by="by the caller")
+                self._settle(now)
+
+    def send(self, job: JobId, payload: Payload, now: float) -> None:
+        """Give the next piece of input to a job whose endpoint takes them while it runs (5.0 and later).
+
+        The server works on the latest piece only: those that come faster than it works are lost there. After the job's end nothing
+        happens.
+
+        Raises:
+            ValidationError: as in ``submit``.
+            LocalProtocolError: the endpoint takes no such input.
+        """
+        with self._guard:
+            now = self._advance(now)
+            found = self._find(job)
+            if found is not None:
+                record, transport = found
+                _check_streaming(record)
+                data = _encoded(bind(record.endpoint, record.dependency, payload))
+                transport.send(record, data, now)
+
+    def end(self, job: JobId, now: float) -> None:
+        """There is no more input for a job: it ends with its last result."""
+        with self._guard:
+            now = self._advance(now)
+            found = self._find(job)
+            if found is not None:
+                _check_streaming(found[0])
+                found[1].send(found[0], None, now)
+
+    def consumed(self, job: JobId, n: int, now: float) -> None:
+        """The application has taken events of a job that count ``n`` bytes in all (their ``size``)."""
+        with self._guard:
+            now = self._advance(now)
+            found = self._find(job)
+            if found is None:
+                return
+            record, transport = found
+            before = record.outstanding
+            record.outstanding -= n
+            half = self._limits.job_buffer // 2
+            if before > half >= record.outstanding:
+                transport.drained(record, now)
+
+    def close(self, now: float) -> None:
+        """End the session: jobs are cancelled, on the server too within ``Limits.grace``. ``AppClosed`` comes last."""
+        with self._guard:
+            now = self._advance(now)
+            if self._state is SessionState.OPENING:
+                self._exchanges.abort_all()
+                self._step(SessionInput.CLOSE)
+                self._end()
+            elif self._state is SessionState.OPEN:
+                self._step(SessionInput.CLOSE)
+                # Those that run come last, the latest first: what ends must not let one start that waits.
+                jobs = [*self._jobs.values()][::-1]
+                jobs.sort(key=lambda item: item[0].state is JobState.RUNNING)
+                for job, transport in jobs:
+                    transport.withdraw(job, now)
+                    job.cancelled(now, by="by closing the app")
+                for transport in (*self._shared.values(), *self._isolated):
+                    transport.close()
+                self._timers.arm(Timer.CLOSING, 0, now + self._limits.grace)
+                self._settle(now)
+
+    # What the storey below reports.
+
+    def response_started(
+        self, exchange: ExchangeId, status: int, headers: Headers, url: str, now: float
+    ) -> None:
+        """The head of a response has come; ``url`` is the one that answered, after redirects."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.response_started(exchange, status, headers, url, now)
+            self._settle(now)
+
+    def body_received(self, exchange: ExchangeId, data: bytes, now: float) -> None:
+        """A piece of a response's body has come, decoded as far as it was compressed."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.body_received(exchange, data, now)
+            self._settle(now)
+
+    def exchange_ended(self, exchange: ExchangeId, now: float) -> None:
+        """The response is complete."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.ended(exchange, now)
+            self._settle(now)
+
+    def exchange_failed(self, exchange: ExchangeId, error: GradioError, now: float) -> None:
+        """The exchange can't be completed."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.failed(exchange, error, now)
+            self._settle(now)
+
+    def body_wanted(self, exchange: ExchangeId, max_bytes: int, now: float) -> None:
+        """A pulled request body may send its next piece."""
+
+    def socket_opened(self, exchange: ExchangeId, now: float) -> None:
+        """A websocket is open."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.socket_opened(exchange, now)
+            self._settle(now)
+
+    def message_received(self, exchange: ExchangeId, text: str | bytes, now: float) -> None:
+        """A websocket's message has come."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.socket_received(exchange, text, now)
+            self._settle(now)
+
+    def socket_closed(self, exchange: ExchangeId, code: int, reason: str, now: float) -> None:
+        """A websocket has ended, with 1006 where it was not closed in order."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.socket_closed(exchange, code, now)
+            self._settle(now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed. Early calls do nothing, late ones everything that is due, in order."""
+        with self._guard:
+            now = self._advance(now)
+            while (due := self._timers.pop_due(now)) is not None:
+                kind, key, at = due
+                self._fire(kind, key, at, now)
+                self._settle(now)
+
+    def _fire(self, kind: Timer, key: int, at: float, now: float) -> None:
+        match kind:
+            case Timer.REQUEST | Timer.IDLE:
+                if now - at > LATE and self._late.pop((kind, key), None) != at:
+                    # The loop was blocked; what the peer sent in the meantime is still to be read.
+                    self._late = {
+                        name: set_to for name, set_to in self._late.items() if self._timers.armed(*name)
+                    }
+                    self._late[kind, key] = now + LATE
+                    self._timers.arm(kind, key, now + LATE)
+                    return
+                self._exchanges.expired(ExchangeId(key), now)
+            case Timer.JOB:
+                job, transport = self._jobs[JobId(key)]
+                transport.withdraw(job, now)
+                text = f"the job took longer than its timeout of {job.timeout:g} s"
+                job.fail(DeadlineExceeded(text, limit="timeout"), now)
+            case Timer.KILL:
+                for transport in self._shared.values():
+                    if isinstance(transport, SharedStream):
+                        transport.kill(key, now)
+            case Timer.REST:
+                sockets = self._shared[Dialect.WS]
+                assert isinstance(sockets, WebSockets)
+                sockets.rested(key, now)
+            case Timer.OPENING:
+                self._exchanges.abort_all()
+                text = f"the app could not be opened within {self._deadline:g} s"
+                self.not_opened(DeadlineExceeded(text, limit="deadline"), now)
+            case Timer.CLOSING:
+                self._exchanges.abort_all()
+            case _:
+                assert_never(kind)
+
+    # What the opening reports.
+
+    def opened(self, address: Address, config: Config, info: object, now: float) -> None:
+        self._timers.disarm(Timer.OPENING, 0)
+        self._app = App(
+            address,
+            config,
+            Endpoints(config, info),
+            info,
+            self._limits,
+            self._exchanges,
+            self._actions,
+            self._timers,
+            self._entropy,
+        )
+        self._board.version = config.version
+        self._step(SessionInput.OPENED)
+        self._actions.append(AppOpened())
+
+    def not_opened(self, error: GradioError, now: float) -> None:
+        self._step(SessionInput.FAILED)
+        self._actions.append(AppFailed(error))
+        self._end()
+
+    # The inside.
+
+    @property
+    def _opened_app(self) -> App:
+        if self._app is None:
+            raise LocalProtocolError(
+                f"the app is {self._state.value}, and not known yet", state=self._state.value
+            )
+        return self._app
+
+    def _transport(self, app: App, dialect: Dialect, isolated: bool) -> Transport:
+        if isolated:
+            self._isolated = [transport for transport in self._isolated if not transport.idle]
+            transport = _make_transport(app, dialect, app.new_session_hash(), isolated=True)
+            self._isolated.append(transport)
+            return transport
+        shared = self._shared.get(dialect)
+        if shared is None:
+            shared = self._shared[dialect] = _make_transport(app, dialect, self._session_hash, isolated=False)
+        return shared
+
+    def _find(self, job: JobId) -> tuple[Job, Transport] | None:
+        if not 0 < job <= self._submitted:
+            raise LocalProtocolError(f"there is no job {job}", state=f"{self._submitted} jobs submitted")
+        return self._jobs.get(job)
+
+    def _settle(self, now: float) -> None:
+        """What follows from an input, whatever it was."""
+        while self._board.rendered:
+            self._render(self._board.rendered.pop(0))
+        while self._board.full:
+            self._hold(self._board.full.pop(), now)
+        while self._board.finished:
+            job = self._board.finished.pop()
+            del self._jobs[job.id]
+            self._timers.disarm(Timer.JOB, job.id)
+        if self._state is SessionState.CLOSING and not self._exchanges.open:
+            self._timers.disarm(Timer.CLOSING, 0)
+            self._step(SessionInput.DONE)
+            self._end()
+
+    def _render(self, render: object) -> None:
+        """A result brought components and functions with it: they can be called from now on, in this session."""
+        app = self._opened_app
+        config = rendered(app.config, render)
+        if config is None:
+            app.log("debug", "what an app rendered is not understood")
+        else:
+            app.config, app.endpoints = config, Endpoints(config, app.info)
+
+    def _hold(self, job: Job, now: float) -> None:
+        """The application takes a job's events more slowly than they come."""
+        if job.ended or job.newest or job.outstanding <= self._limits.job_buffer:
+            return
+        transport = self._jobs[job.id][1]
+        if transport.overflowed(job):
+            return
+        transport.withdraw(job, now)
+        seen = f"{job.outstanding} bytes wait to be taken"
+        text = f"the job's results came faster than they were taken: {seen} (Limits.job_buffer; newest=True keeps the newest only)"
+        job.fail(RemoteProtocolError(text, expected="results taken as they come", seen=seen), now)
+
+    def _end(self) -> None:
+        self._timers.disarm(Timer.OPENING, 0)
+        self._actions.append(AppClosed())
+
+    def _step(self, input: SessionInput) -> None:
+        self._state = TRANSITIONS[self._state][input]
+
+    def _advance(self, now: float) -> float:
+        # A clock that goes back would undo timers.
+        self._now = max(self._now, now)
+        return self._now
+
+
+def _make_transport(app: App, dialect: Dialect, session_hash: str, *, isolated: bool) -> Transport:
+    match dialect:
+        case Dialect.DIRECT:
+            return DirectCalls(app, session_hash)
+        case Dialect.SSE_V1 | Dialect.SSE_V2 | Dialect.SSE_V2_1 | Dialect.SSE_V3:
+            return SharedStream(app, session_hash, isolated=isolated)
+        case Dialect.SSE:
+            return JobStreams(app, session_hash)
+        case Dialect.WS:
+            if (0, 0, 0) < app.config.version < (3, 1, 5):
+                seen = f"Gradio {'.'.join(map(str, app.config.version))}"
+                raise RemoteProtocolError(
+                    f"queued functions of {seen} are polled for, which this client doesn't do",
+                    expected="Gradio 3.1.5 or later",
+                    seen=seen,
+                )
+            return WebSockets(app, session_hash, isolated=isolated)
+        case _:
+            assert_never(dialect)
+
+
+def _check_streaming(job: Job) -> None:
+    if not job.dependency.streaming:
+        where = job.endpoint.name or job.endpoint.fn_index
+        raise LocalProtocolError(f"endpoint {where} takes no input while it runs", state="no streaming input")
+
+
+def _encoded(data: list[Any]) -> bytes:
+    try:
+        return encode(data)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = f"has no JSON form: {error}"[:300]
+        raise ValidationError(f"the payload {reason}", parameter=None, reason=reason) from None

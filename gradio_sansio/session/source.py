@@ -1,0 +1,100 @@
+"""What the caller may name as an app: a URL, a Space, or a Space's page.
+
+Names are read here and checked; nothing is asked of anybody. A token goes to the origins that this module allows and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from gradio_sansio.wire.origin import Url, is_loopback
+
+HUB: Final = "https://huggingface.co"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")
+_SHOWABLE: Final = re.compile(r"[\w .:/-]{1,80}")
+_EXPECTED: Final = (
+    "expected a URL (http:// or https://), a Space's name (user/space-name) or the address of a Space's page"
+)
+
+
+@dataclass(frozen=True)
+class AppSource:
+    """An app at a URL: scheme, host and the path below which it is mounted."""
+
+    base: Url
+
+
+@dataclass(frozen=True)
+class SpaceSource:
+    """A Space by its name on the Hub, ``user/space-name``."""
+
+    space_id: str
+
+
+Source: TypeAlias = AppSource | SpaceSource
+
+
+def parse_source(source: object, *, hub: Url) -> Source:
+    """Read what the caller named.
+
+    Raises:
+        TypeError: not a string.
+        ValueError: none of the forms that are understood; the text says which those are.
+    """
+    if not isinstance(source, str):
+        raise TypeError(f"source must be a string, not {type(source).__name__}: {_EXPECTED}")
+    text = source.strip()
+    if text.lower().startswith(("http://", "https://")):
+        url = Url.parse(text)
+        page = _space_page(url, hub)
+        if page is not None:
+            return SpaceSource(page)
+        # The query and the fragment belong to the page that the address was copied from.
+        return AppSource(Url(url.origin, url.path.rstrip("/"), ""))
+    if _NAME.fullmatch(text) and not any(part.strip(".") == "" for part in text.split("/")):
+        return SpaceSource(text)
+    if not text:
+        raise ValueError(f"source is empty: {_EXPECTED}")
+    # A token that took the wrong place, or a password in something like a URL, isn't repeated.
+    shown = repr(text) if _SHOWABLE.fullmatch(text) and "hf_" not in text else "that source"
+    raise ValueError(f"{shown} names no app: {_EXPECTED}")
+
+
+def parse_hub(hub: str) -> Url:
+    """The Hub's address.
+
+    Raises:
+        ValueError: not a URL.
+    """
+    url = Url.parse(hub)
+    return Url(url.origin, url.path.rstrip("/"), "")
+
+
+def check_token(token: str | None, source: Source, hub: Url) -> None:
+    """Refuse a token that can't be one, or that would travel in the clear.
+
+    Raises:
+        ValueError: with the reason, without the token.
+    """
+    if token is None:
+        return
+    if not token.startswith("hf_") or not token.isascii() or not token.isprintable():
+        raise ValueError("hf_token must be an access token of the Hub, which begins with 'hf_'")
+    origin = source.base.origin if isinstance(source, AppSource) else hub.origin
+    if origin.scheme != "https" and not is_loopback(origin.host):
+        raise ValueError(f"hf_token is not sent over plain http: use https:// for {origin.host}")
+
+
+def _space_page(url: Url, hub: Url) -> str | None:
+    """The name of the Space whose page on the Hub this is, if it is one."""
+    # Not the scheme: http://huggingface.co is the Hub as well. But the port: another one on the same machine is somebody else.
+    if url.origin.authority != hub.origin.authority:
+        return None
+    path = url.path.removeprefix(hub.path)
+    parts = path.strip("/").split("/")
+    if len(parts) >= 3 and parts[0] == "spaces" and _NAME.fullmatch("/".join(parts[1:3])):
+        return "/".join(parts[1:3])
+    raise ValueError(f"{url.redacted} is no Space's page: {_EXPECTED}")

@@ -1,0 +1,25 @@
+"""What every adapter must do: one set of cases, against a scripted server on real sockets.
+
+For an adapter of one's own, with pytest::
+
+    subject = AsyncioSubject(client)  # or TrioSubject, BlockingSubject, or a Subject for another runtime
+
+
+    @pytest.mark.parametrize("case", cases_for(subject), ids=str)
+    def test_conformance(case):
+        case.run(subject)
+
+A case is an async function of the subject and the server. What it does beyond calls of the adapter (waiting, doing two things at
+once, cancelling) goes through the subject, which knows the runtime. Blocking adapters run the same cases: ``BlockingSubject``
+presents their calls as coroutines that never suspend.
+
+A case fails with ``AssertionError``, or with what it didn't expect to be raised; also if it leaves a task, a thread or a connection behind.
+"""
+
+from __future__ import annotations
+
+from gradio_sansio.testing.cases import failures, opening, processes, submissions  # noqa: F401  # pyright: ignore[reportUnusedImport]  # they add to CASES
+from gradio_sansio.testing.cases.base import CASES, Case, cases_for
+from gradio_sansio.testing.subjects import AsyncioSubject, BlockingSubject, Subject, TrioSubject
+
+__all__ = ["CASES", "AsyncioSubject", "BlockingSubject", "Case", "Subject", "TrioSubject", "cases_for"]

@@ -1,0 +1,73 @@
+"""Functions of an app that a ``GradioServer`` serves, and the steps that they are made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from gradio_sansio.session.shapes import is_list
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """A step of a function: time passes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """A step of a function: progress."""
+
+    index: int
+    length: int
+    desc: str | None = None
+
+
+@dataclass(frozen=True)
+class Say:
+    """A step of a function: a line for its user."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Function:
+    """One endpoint.
+
+    Args:
+        name: its name, without a slash; None for an unnamed one.
+        call: what it does.
+        queue: whether it goes through the queue.
+        concurrency: how many of it run at a time.
+        inputs, outputs: the types of its components.
+    """
+
+    name: str | None
+    call: Callable[..., object]
+    queue: bool = True
+    concurrency: int = 1
+    inputs: Sequence[str] = ("textbox",)
+    outputs: Sequence[str] = ("textbox",)
+
+    @property
+    def generator(self) -> bool:
+        """Whether it may yield."""
+        return inspect.isgeneratorfunction(self.call)
+
+
+Steps: TypeAlias = Generator[object, None, object]
+
+
+def edits(old: Any, new: Any) -> list[list[Any]]:
+    """The edits that turn one output into another, as far as servers go beyond replacing it: text and lists that grow."""
+    if old == new:
+        return []
+    if isinstance(old, str) and isinstance(new, str) and new.startswith(old):
+        return [["append", [], new[len(old) :]]]
+    if is_list(old) and is_list(new) and new[: len(old)] == old:
+        return [["add", [i], new[i]] for i in range(len(old), len(new))]
+    return [["replace", [], new]]

@@ -1,0 +1,584 @@
+"""A Gradio server as a machine without I/O: the queue protocol of 4.9 to 6.x, as real servers were seen to speak it.
+
+``GradioServer`` owns functions, sessions and the queue; ``accept`` makes a connection, which takes bytes and gives bytes. It listens on
+a ``VirtualNetwork``, or stands behind a real socket on the loopback interface: after any input drain all connections, and call
+``tick`` at ``deadline``.
+
+A function is an ordinary callable that returns its output (a tuple for several), or a generator that yields steps:
+
+* ``Sleep(seconds)``: time passes;
+* ``Report(...)``, ``Say(...)``: progress, and a line for the user;
+* anything else: one yield of outputs. What the generator returns, if anything, is its last value in place of its last yield.
+
+An exception fails the job with its text. What differs between versions is decided by ``version``:
+
+* 4.9 to 4.21 end a stream without a word, later ones say ``close_stream`` first; from 4.17 on all yields but the first are edits;
+* ``/cancel`` (4.31 and later) kills all running jobs of that session and function, silently but for the one that was named; it takes a
+  queued job from the queue from 6.14 on only; before that the job runs all the same, and its end breaks the stream up to 5.45;
+* ``/reset`` stops a generator before 4.35: nothing more comes of it, and its session's stream is never ended;
+* a stream that is dropped takes its session's mailbox and queued jobs with it.
+
+Tests make it misbehave through ``answers`` (what the next requests to a path get instead), ``join_delay``, ``silent``, ``pace`` and the
+methods from ``emit`` to ``forget``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from enum import Enum
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+
+from gradio_sansio.testing.functions import Function, Report, Say, Sleep, Steps, edits
+from gradio_sansio.testing.network import Cut
+from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode
+
+NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
+_COOKIE: Final = "access-token-unsecure-x=1"
+HEARTBEAT: Final = 15.0
+"""Seconds of silence after which a stream gets a heartbeat."""
+
+
+class JobState(Enum):
+    """How far a job is, on the server."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class ServerJob:
+    """One event of the queue, or a direct call."""
+
+    def __init__(self, event_id: str, session: str, index: int, function: Function, data: list[Any]) -> None:
+        self.event_id = event_id
+        self.session = session
+        self.index = index
+        self.function = function
+        self.data = data
+        self.state = JobState.QUEUED
+        self.muted = False
+        """Nobody hears of it any more."""
+        self.acknowledged = False
+        """It was cancelled while queued, by a version that runs it all the same."""
+        self.killed = False
+        """It was stopped on its way."""
+        self.steps: Steps | None = None
+        self.last: list[Any] | None = None
+        self.yielded = False
+        self.resumes: float | None = None
+        """When its sleep is over."""
+        self.reply: ServerConnection | None = None
+        """Where the answer to a direct call goes."""
+
+
+class ServerSession:
+    """What the server keeps for one session hash."""
+
+    def __init__(self) -> None:
+        self.mailbox: deque[bytes] = deque()
+        self.pending: set[str] = set()
+        self.reader: ServerConnection | None = None
+        self.heard: float = 0.0
+        """When its reader last got anything."""
+
+
+class GradioServer:
+    """An app on a server.
+
+    Args:
+        functions: its endpoints; their indexes are their places.
+        version: the release of Gradio that it behaves like.
+        auth: user and password of its login, if it has one.
+        max_size: how many jobs may wait, in all.
+    """
+
+    def __init__(
+        self,
+        functions: Iterable[Function],
+        *,
+        version: tuple[int, int, int] = (6, 31, 0),
+        auth: tuple[str, str] | None = None,
+        max_size: int | None = None,
+    ) -> None:
+        self.functions: list[Function] = list(functions)
+        self.version = version
+        self.auth = auth
+        self.max_size = max_size
+        self.prefix = "/gradio_api" if version >= (5, 0, 0) else ""
+        self.now: float = 0.0
+        self.requests: list[Request] = []
+        """All requests so far."""
+        self.connections: list[ServerConnection] = []
+        """Those that are open."""
+        self.sessions: dict[str, ServerSession] = {}
+        self.jobs: list[ServerJob] = []
+        """All jobs so far."""
+        self.answers: dict[str, list[Answer]] = {}
+        """By path: what the next requests to it get instead of an answer of its own."""
+        self.join_delay: float = 0.0
+        """Seconds by which a join's answer comes later than its effect."""
+        self.silent = False
+        """Say nothing on any stream, heartbeats included."""
+        self.pace: tuple[int, float] | None = None
+        """Bytes that a connection sends at a time, and the seconds between."""
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._lost: dict[str, set[str]] = {}
+        """What was pending in sessions whose stream was dropped."""
+
+    # What drives it.
+
+    def accept(self, now: float) -> ServerConnection:
+        """A new connection."""
+        self.now = max(self.now, now)
+        connection = ServerConnection(self)
+        self.connections.append(connection)
+        return connection
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` is due."""
+        times = [time for time, _, _ in self._later]
+        times += (job.resumes for job in self.jobs if job.resumes is not None)
+        if not self.silent:
+            times += (
+                session.heard + HEARTBEAT for session in self.sessions.values() if session.reader is not None
+            )
+        times += (connection.due for connection in self.connections if connection.due is not None)
+        return min(times) if times else None
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        self.now = max(self.now, now)
+        due = sorted((item for item in self._later if item[0] <= now), key=lambda item: item[:2])
+        self._later = [item for item in self._later if item[0] > now]
+        for _, _, act in due:
+            act()
+        for job in list(self.jobs):
+            if job.resumes is not None and job.resumes <= now:
+                job.resumes = None
+                self._proceed(job)
+        for session in self.sessions.values():
+            if session.reader is not None and not self.silent and session.heard + HEARTBEAT <= now:
+                self._write(session, encode({"msg": "heartbeat", **self._no_event}))
+        for connection in self.connections:
+            connection.tick(now)
+
+    # How it misbehaves.
+
+    def emit(self, message: Mapping[str, object] | bytes, session: str | None = None) -> None:
+        """Put a message, or any text in place of one, on a session's stream, or on all."""
+        text = message if isinstance(message, bytes) else encode(message)
+        for name, target in self.sessions.items():
+            if session in (None, name):
+                self._write(target, text)
+
+    def end_streams(self) -> None:
+        """End all event streams in order, without having said so."""
+        for session in self.sessions.values():
+            if session.reader is not None:
+                session.reader.end_stream()
+                session.reader = None
+
+    def cut_streams(self, how: Cut = Cut.RESET) -> None:
+        """Break the connections of all event streams, which drops their sessions."""
+        for session in list(self.sessions.values()):
+            if session.reader is not None:
+                session.reader.cut(how)
+
+    def stop(self) -> None:
+        """Stop as a server does that is told to: every stream hears of it again and again."""
+        for session in self.sessions.values():
+            self._say_stopped(session)
+
+    def forget(self) -> None:
+        """Forget all sessions and jobs, as if requests went to another process now; connections stay."""
+        for job in self.jobs:
+            job.state, job.resumes = JobState.ENDED, None
+        self.sessions.clear()
+        self._lost.clear()
+
+    def _say_stopped(self, session: ServerSession) -> None:
+        if session.reader is None or self.silent:
+            return
+        self._write(
+            session,
+            encode({"msg": "unexpected_error", "message": "Server stopped unexpectedly.", "success": False}),
+        )
+        self._do_later(0.05, lambda: self._say_stopped(session))
+
+    # Requests.
+
+    def handle(self, connection: ServerConnection, request: Request) -> None:
+        """Act on a request and answer it, now or later."""
+        self.requests.append(request)
+        prepared = self.answers.get(request.path)
+        if prepared:
+            connection.answer(prepared.pop(0))
+            return
+        path = request.path
+        # What stands above the API has no prefix in any version.
+        match request.method, path:
+            case "POST", "/login":
+                connection.answer(self._login(request))
+            case _ if self.auth is not None and _COOKIE not in request.headers.get("cookie", ""):
+                connection.answer(
+                    Answer(401, {"detail": {"error": "Not authenticated", "auth_message": None}})
+                )
+            case "GET", "/config":
+                connection.answer(Answer(body=self.config()))
+            case "GET", "/":
+                page = f"<script>window.gradio_config = {json.dumps(self.config())};</script>"
+                connection.answer(Answer(body=page, headers={"content-type": "text/html"}))
+            case _ if path.startswith(self.prefix):
+                self._handle_api(connection, request, path.removeprefix(self.prefix))
+            case _:
+                connection.answer(NOT_FOUND)
+
+    def _handle_api(self, connection: ServerConnection, request: Request, route: str) -> None:
+        match request.method, route:
+            case "GET", "/info":
+                connection.answer(Answer(body=self.info()))
+            case "POST", "/queue/join":
+                self._join(connection, request.json)
+            case "GET", "/queue/data":
+                self._read(connection, request.query.get("session_hash", ""))
+            case "POST", "/cancel" if self.version >= (4, 31, 0):
+                self._cancel(request.json)
+                connection.answer(Answer(body={"success": True}))
+            case "POST", "/reset":
+                self._reset(request.json)
+                connection.answer(Answer(body={"success": True}))
+            case "POST", _ if route.startswith("/run/"):
+                self._run_direct(connection, request.json)
+            case _:
+                connection.answer(NOT_FOUND)
+
+    def config(self) -> dict[str, Any]:
+        """What ``/config`` answers."""
+        components: list[dict[str, Any]] = []
+        dependencies: list[dict[str, Any]] = []
+        for index, function in enumerate(self.functions):
+            slots: list[list[int]] = []
+            for kinds in (function.inputs, function.outputs):
+                first = len(components)
+                components += (
+                    {
+                        "id": first + i,
+                        "type": kind,
+                        "props": {"label": f"{kind} {i}"},
+                        "skip_api": kind == "state",
+                    }
+                    for i, kind in enumerate(kinds)
+                )
+                slots.append(list(range(first, len(components))))
+            dependencies.append(
+                {
+                    "id": index,
+                    "api_name": function.name,
+                    "inputs": slots[0],
+                    "outputs": slots[1],
+                    "backend_fn": True,
+                    "queue": function.queue,
+                    "types": {"generator": function.generator, "cancel": False},
+                }
+            )
+        return {
+            "version": ".".join(map(str, self.version)),
+            "protocol": self._protocol,
+            "api_prefix": self.prefix,
+            "components": components,
+            "dependencies": dependencies,
+        }
+
+    def info(self) -> dict[str, Any]:
+        """What ``/info`` answers."""
+        named: dict[str, Any] = {}
+        for function in self.functions:
+            if function.name is not None:
+                parameters: list[dict[str, Any]] = [
+                    {
+                        "label": f"{kind} {i}",
+                        "parameter_name": f"p{i}",
+                        "component": kind.capitalize(),
+                        "type": {},
+                    }
+                    for i, kind in enumerate(function.inputs)
+                    if kind != "state"
+                ]
+                returns: list[dict[str, Any]] = [
+                    {"label": f"{kind} {i}", "component": kind.capitalize(), "type": {}}
+                    for i, kind in enumerate(function.outputs)
+                    if kind != "state"
+                ]
+                named[f"/{function.name}"] = {"parameters": parameters, "returns": returns}
+        return {"named_endpoints": named, "unnamed_endpoints": {}}
+
+    @property
+    def _protocol(self) -> str:
+        if self.version < (4, 17, 0):
+            return "sse_v1"
+        if self.version < (4, 21, 0):
+            return "sse_v2"
+        return "sse_v2.1" if self.version < (4, 22, 0) else "sse_v3"
+
+    @property
+    def _no_event(self) -> dict[str, None]:
+        return {"event_id": None} if self.version >= (4, 20, 0) else {}
+
+    def _login(self, request: Request) -> Answer:
+        if self.auth is None:
+            return Answer(302, "", {"location": "/"})
+        form = parse_qs(request.body.decode())
+        if (form.get("username"), form.get("password")) != ([self.auth[0]], [self.auth[1]]):
+            return Answer(400, {"detail": "Incorrect credentials."})
+        return Answer(200, {"success": True}, {"set-cookie": f"{_COOKIE}; HttpOnly; Path=/"})
+
+    # The queue.
+
+    def _join(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
+        index = body["fn_index"]
+        if not 0 <= index < len(self.functions):
+            connection.answer(Answer(500, "Internal Server Error", {"content-type": "text/plain"}))
+            return
+        waiting = sum(job.state is JobState.QUEUED for job in self.jobs)
+        if self.max_size is not None and waiting >= self.max_size:
+            detail = f"Queue is full. Max size is {self.max_size} and size is {waiting}."
+            connection.answer(Answer(503, {"detail": detail}))
+            return
+        job = self._new_job(body["session_hash"], index, body["data"])
+        session = self.sessions.get(job.session)
+        if session is None:
+            session = self.sessions[job.session] = ServerSession()
+            session.pending |= self._lost.get(job.session, set())
+        session.pending.add(job.event_id)
+        answer = Answer(body={"event_id": job.event_id})
+        if self.join_delay:
+            self._do_later(self.join_delay, lambda: connection.answer(answer))
+        else:
+            connection.answer(answer)
+        queue = [other for other in self.jobs if other.index == index and other.state is JobState.QUEUED]
+        estimation = {"rank": len(queue) - 1, "queue_size": len(queue), "rank_eta": None}
+        self._tell(job, "estimation", **estimation)
+        self._start_next(index)
+
+    def _new_job(self, session: str, index: int, data: list[Any]) -> ServerJob:
+        job = ServerJob(f"{len(self.jobs) + 1:032x}", session, index, self.functions[index], data)
+        self.jobs.append(job)
+        return job
+
+    def _start_next(self, index: int) -> None:
+        function = self.functions[index]
+        for job in self.jobs:
+            if (
+                sum(j.state is JobState.RUNNING and j.index == index for j in self.jobs)
+                >= function.concurrency
+            ):
+                return
+            if job.index == index and job.state is JobState.QUEUED:
+                self._start(job)
+
+    def _start(self, job: ServerJob) -> None:
+        job.state = JobState.RUNNING
+        self._tell(job, "process_starts", eta=None)
+        try:
+            result = job.function.call(*job.data)
+        except Exception as error:  # noqa: BLE001 - whatever it raises is its failure
+            self._fail(job, error)
+            return
+        if job.function.generator:
+            assert isinstance(result, Generator)
+            job.steps = result
+            self._proceed(job)
+        else:
+            self._complete(job, self._outputs(job, result))
+
+    def _proceed(self, job: ServerJob) -> None:
+        assert job.steps is not None
+        while job.state is JobState.RUNNING:
+            try:
+                step = next(job.steps)
+            except StopIteration as end:
+                value = job.last if end.value is None else self._outputs(job, end.value)
+                self._complete(job, value if value is not None else [None] * len(job.function.outputs))
+                return
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(job, error)
+                return
+            match step:
+                case Sleep():
+                    job.resumes = self.now + step.seconds
+                    return
+                case Report():
+                    bar = {
+                        "index": step.index,
+                        "length": step.length,
+                        "unit": "steps",
+                        "progress": None,
+                        "desc": step.desc,
+                    }
+                    self._tell(job, "progress", progress_data=[bar])
+                case Say():
+                    self._tell(job, "log", log=step.text, level=step.level)
+                case _:
+                    self._yield(job, self._outputs(job, step))
+
+    def _outputs(self, job: ServerJob, value: object) -> list[Any]:
+        if isinstance(value, tuple):
+            return list(cast("tuple[Any, ...]", value))  # type: ignore[redundant-cast]  # not so to pyright
+        return [value]
+
+    def _yield(self, job: ServerJob, outputs: list[Any]) -> None:
+        if job.reply is not None:
+            # A direct call gets the first one only.
+            self._complete(job, outputs, is_generating=True)
+            return
+        sent = outputs
+        if job.last is not None and self.version >= (4, 17, 0):
+            sent = [edits(old, new) for old, new in zip(job.last, outputs, strict=True)]
+        job.last = outputs
+        self._tell(job, "process_generating", output={"data": sent, "is_generating": True}, success=True)
+
+    def _complete(self, job: ServerJob, outputs: list[Any], *, is_generating: bool = False) -> None:
+        output = {"data": outputs, "is_generating": is_generating, "duration": 0.1, "average_duration": 0.1}
+        self._end(job, output, success=True)
+
+    def _fail(self, job: ServerJob, error: Exception) -> None:
+        text = repr(str(error)) if self.version < (5, 2, 0) else str(error)
+        self._end(job, {"error": text}, success=False)
+
+    def _end(self, job: ServerJob, output: dict[str, Any], *, success: bool) -> None:
+        job.state, job.resumes = JobState.ENDED, None
+        if job.reply is not None:
+            job.reply.answer(Answer(200 if success else 500, output))
+        elif job.acknowledged:
+            # Its end was told already, when it was cancelled in the queue.
+            session = self.sessions.get(job.session)
+            if self.version < (5, 46, 0) and session is not None and session.reader is not None:
+                message = {
+                    "msg": "unexpected_error",
+                    "event_id": None,
+                    "message": repr(job.event_id),
+                    "success": False,
+                }
+                self._write(session, encode(message))
+                session.reader.cut(Cut.RESET)
+        else:
+            self._tell_end(job, output, success=success)
+        if job.function.queue:
+            self._start_next(job.index)
+
+    def _tell_end(self, job: ServerJob, output: dict[str, Any], *, success: bool) -> None:
+        self._tell(job, "process_completed", output=output, success=success)
+        session = self.sessions.get(job.session)
+        if session is None or job.muted:
+            return
+        session.pending.discard(job.event_id)
+        if not session.pending:
+            self._end_stream(session)
+
+    # Stopping.
+
+    def _cancel(self, body: Mapping[str, Any]) -> None:
+        named = next((job for job in self.jobs if job.event_id == body["event_id"]), None)
+        # A queued one is out of the way before the killing makes room for it.
+        if named is not None and named.state is JobState.QUEUED:
+            self._tell_end(named, {}, success=True)
+            if self.version >= (6, 14, 0):
+                named.state = JobState.ENDED
+            else:
+                named.acknowledged = True
+        for job in self.jobs:
+            if job.state is JobState.RUNNING and (job.session, job.index) == (
+                body["session_hash"],
+                body["fn_index"],
+            ):
+                self._kill(job)
+        if named is not None and not named.muted and (named.state is JobState.RUNNING or named.killed):
+            self._tell_end(named, {}, success=True)
+            named.muted = True
+        for index in range(len(self.functions)):
+            self._start_next(index)
+
+    def _reset(self, body: Mapping[str, Any]) -> None:
+        if self.version >= (4, 35, 0):
+            return
+        for job in self.jobs:
+            if job.event_id == body["event_id"] and job.state is JobState.RUNNING:
+                self._kill(job)
+                self._start_next(job.index)
+
+    def _kill(self, job: ServerJob) -> None:
+        """Stop it without a word: it stays pending in its session for ever."""
+        job.state, job.resumes, job.killed = JobState.ENDED, None, True
+        assert job.steps is not None, "other functions run to their end at once"
+        job.steps.close()
+
+    # Direct calls.
+
+    def _run_direct(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
+        job = self._new_job(body.get("session_hash", ""), body["fn_index"], body["data"])
+        job.reply = connection
+        self._start(job)
+
+    # Streams.
+
+    def _read(self, connection: ServerConnection, name: str) -> None:
+        session = self.sessions.get(name)
+        connection.begin_stream(name)
+        if session is None:
+            late = self.version >= (5, 38, 0)
+            text = "404: Not Found" if late else "404: Session not found."
+            more = {"session_not_found": True} if late else {}
+            message = {"msg": "unexpected_error", **self._no_event, "message": text, "success": False, **more}
+            connection.write(encode(message))
+            connection.cut(Cut.RESET)
+            return
+        session.reader = connection
+        session.heard = self.now
+        waiting, session.mailbox = session.mailbox, deque()
+        for line in waiting:
+            self._write(session, line)
+        if waiting and not session.pending:
+            # All had ended before anybody read of it.
+            self._end_stream(session)
+
+    def _end_stream(self, session: ServerSession) -> None:
+        if session.reader is not None and not self.silent:
+            if self.version >= (4, 22, 0):
+                self._write(session, encode({"msg": "close_stream", "event_id": None}))
+            session.reader.end_stream()
+            session.reader = None
+
+    def dropped(self, connection: ServerConnection, name: str) -> None:
+        """The reader of a session is gone, not by our doing: the session's mailbox and queued jobs go with it."""
+        session = self.sessions.get(name)
+        if session is None or session.reader is not connection:
+            return
+        del self.sessions[name]
+        # What was pending stays so: the session comes back with its next job, and never ends a stream again.
+        self._lost[name] = session.pending
+        for job in self.jobs:
+            if job.session == name and job.reply is None:
+                job.muted = True
+                if job.state is JobState.QUEUED:
+                    job.state = JobState.ENDED
+
+    def _tell(self, job: ServerJob, msg: str, **fields: object) -> None:
+        session = self.sessions.get(job.session)
+        if session is not None and not job.muted and job.reply is None:
+            self._write(session, encode({"msg": msg, "event_id": job.event_id, **fields}))
+
+    def _write(self, session: ServerSession, message: bytes) -> None:
+        if session.reader is None or self.silent:
+            session.mailbox.append(message)
+            return
+        session.heard = self.now
+        session.reader.write(message)
+
+    def _do_later(self, delay: float, act: Callable[[], None]) -> None:
+        self._count += 1
+        self._later.append((self.now + delay, self._count, act))

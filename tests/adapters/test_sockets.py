@@ -1,0 +1,155 @@
+"""What is particular to real sockets."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gradio_sansio import ConnectError, Limits
+from gradio_sansio.testing.cases.base import FUNCTIONS, raises, serve
+from gradio_sansio.testing.loopback import Loopback
+from gradio_sansio.testing.network import Cut
+from gradio_sansio.testing.server import GradioServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradio_sansio.testing.conformance import Subject
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_ipv6(subject: Subject) -> None:
+    with Loopback(GradioServer(FUNCTIONS), address="::1") as server:
+
+        async def main() -> None:
+            async with subject.client(server.url) as app:
+                assert (await app.predict("/predict", ["six"])).value == "six"
+            hosts = server.call(lambda gradio: {request.headers["host"] for request in gradio.requests})
+            assert hosts == {f"[::1]:{server.port}"}
+
+        subject.run(main)
+
+
+def test_names(subject: Subject) -> None:
+    """``localhost`` may stand for two addresses, of which one answers."""
+    with serve() as server:
+
+        async def main() -> None:
+            async with subject.client(server.url.replace("127.0.0.1", "localhost")) as app:
+                assert (await app.predict("/predict", ["x"])).value == "x"
+
+        subject.run(main)
+
+
+def test_a_name_that_is_not_known(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def resolve(host: object, *args: object, **options: object) -> object:
+        if host in ("gradio.invalid", b"gradio.invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def main() -> None:
+        with raises(ConnectError, "name or service not known") as found:
+            async with subject.client("http://gradio.invalid"):
+                pass
+        assert "errno" not in str(found[0]).lower()
+
+    subject.run(main)
+
+
+@contextmanager
+def connected_to(port: int) -> Iterator[list[socket.socket]]:
+    """This process's sockets that are connected to a port."""
+    found: list[socket.socket] = []
+    for path in list(Path("/proc/self/fd").iterdir()):
+        if not (path.exists() and path.is_socket()):
+            continue
+        sock = socket.socket(fileno=os.dup(int(path.name)))
+        try:
+            peer = sock.getpeername()
+        except OSError:
+            peer = None
+        if isinstance(peer, tuple) and peer[1] == port:
+            found.append(sock)
+        else:
+            sock.close()
+    try:
+        yield found
+    finally:
+        for sock in found:
+            sock.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_no_delay(subject: Subject) -> None:
+    with serve() as server:
+
+        async def main() -> None:
+            async with subject.client(server.url) as app:
+                await app.predict("/predict", ["x"])
+                with connected_to(server.port) as sockets:
+                    assert sockets
+                    assert all(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for sock in sockets)
+
+        subject.run(main)
+
+
+def test_a_body_larger_than_any_buffer(subject: Subject) -> None:
+    text = "".join(map(str, range(1_000_000)))
+    with serve() as server:
+
+        async def main() -> None:
+            async with subject.client(server.url) as app:
+                assert (await app.predict("/predict", [text])).value == text
+
+        subject.run(main)
+
+
+def test_many_connections(subject: Subject) -> None:
+    """Each isolated job has a stream of its own."""
+    with serve() as server:
+
+        async def main() -> None:
+            async with subject.client(server.url) as app:
+                submissions = [app.submit("/slow", [0.3], isolated=True) for _ in range(40)]
+                for submission in submissions:
+                    assert (await submission.result()).value == "slept 0.3"
+                assert server.accepted >= 40
+
+        subject.run(main)
+
+
+def test_a_connection_that_went_away_unused(subject: Subject) -> None:
+    """The server may end idle connections at any time."""
+    with serve() as server:
+
+        async def main() -> None:
+            async with subject.client(server.url, limits=Limits(keep_alive=60)) as app:
+                for _ in range(5):
+                    assert (await app.predict("/predict", ["x"])).value == "x"
+
+                    def cut(gradio: GradioServer) -> None:
+                        for connection in list(gradio.connections):
+                            connection.cut(Cut.END)
+
+                    server.call(cut)
+                    await subject.sleep(0.01)
+
+        subject.run(main)

@@ -1,0 +1,419 @@
+"""The server by itself: what a client of ours does not ask of it, or not in that way."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import h11
+import pytest
+
+from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Sleep
+from gradio_sansio.testing.functions import edits
+from gradio_sansio.testing.server import JobState
+from tests.core.virtual import APP, echo
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from gradio_sansio.testing import ServerConnection
+
+
+class Client:
+    """One connection to a server, with an HTTP client that knows nothing of ours."""
+
+    def __init__(self, server: GradioServer) -> None:
+        self.server = server
+        self.peer: ServerConnection = server.accept(server.now)
+        self.codec = h11.Connection(h11.CLIENT)
+        self.body = b""
+        self.cut: Cut | None = None
+
+    def send(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> None:
+        fields = {"host": "a", "content-length": str(len(body)), **(headers or {})}
+        request = h11.Request(method=method, target=target, headers=list(fields.items()))
+        data = b"".join(
+            self.codec.send(event) or b"" for event in (request, h11.Data(data=body), h11.EndOfMessage())
+        )
+        self.peer.received(data, self.server.now)
+
+    def read(self) -> tuple[int, dict[str, str]] | None:
+        """The head of an answer, if one has come. Its body adds to ``body``."""
+        head = None
+        for item in self.peer.drain():
+            if isinstance(item, Cut):
+                self.cut = item
+            else:
+                self.codec.receive_data(item)
+        while (event := self.codec.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.Response):
+                head = (event.status_code, {name.decode(): value.decode() for name, value in event.headers})
+            elif isinstance(event, h11.Data):
+                self.body += event.data
+            else:
+                self.codec.start_next_cycle()
+        return head
+
+    def ask(self, method: str, target: str, value: Any = None, **headers: str) -> tuple[int, Any]:
+        self.body = b""
+        self.send(method, target, b"" if value is None else json.dumps(value).encode(), headers)
+        head = self.read()
+        assert head is not None
+        return head[0], json.loads(self.body)
+
+    @property
+    def messages(self) -> list[Any]:
+        self.read()
+        return [json.loads(line[6:]) for line in self.body.split(b"\n\n") if line]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [message["msg"] for message in self.messages]
+
+
+def join(client: Client, index: int, *data: Any, session: str = "s") -> str:
+    status, answer = client.ask(
+        "POST",
+        f"{client.server.prefix}/queue/join",
+        {"fn_index": index, "data": data, "session_hash": session},
+    )
+    assert status == 200
+    return str(answer["event_id"])
+
+
+def stream(server: GradioServer, session: str = "s") -> Client:
+    client = Client(server)
+    client.send("GET", f"{server.prefix}/queue/data?session_hash={session}")
+    return client
+
+
+def test_routes() -> None:
+    for version, prefix in (((4, 44, 1), ""), ((6, 31, 0), "/gradio_api")):
+        client = Client(GradioServer(APP, version=version))
+        status, config = client.ask("GET", "/config")
+        assert (status, config["version"], config["api_prefix"]) == (200, ".".join(map(str, version)), prefix)
+        status, info = client.ask("GET", f"{prefix}/info")
+        assert (status, "/predict" in info["named_endpoints"]) == (200, True)
+        assert client.ask("GET", "/nowhere")[0] == 404
+    # From 5.0 on the API is below the prefix only, and the config never is.
+    client = Client(GradioServer(APP))
+    assert client.ask("GET", "/gradio_api/config")[0] == 404
+    assert client.ask("GET", "/info")[0] == 404
+    client.body = b""
+    client.send("GET", "/")
+    head = client.read()
+    assert head is not None
+    assert head[1]["content-type"] == "text/html"
+    assert b"window.gradio_config = {" in client.body
+
+
+def test_state_has_a_slot_and_no_description() -> None:
+    server = GradioServer([Function("f", echo, inputs=("state", "textbox"), outputs=("textbox", "state"))])
+    assert [component["skip_api"] for component in server.config()["components"]] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    described = server.info()["named_endpoints"]["/f"]
+    assert [parameter["parameter_name"] for parameter in described["parameters"]] == ["p1"]
+    assert len(described["returns"]) == 1
+
+
+def test_a_login() -> None:
+    client = Client(GradioServer(APP, auth=("user", "pass")))
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert client.ask("GET", "/config")[0] == 401
+    client.send("POST", "/login", b"username=user&password=wrong", form)
+    head = client.read()
+    assert head is not None
+    assert head[0] == 400
+    client.send("POST", "/login", b"username=user&password=pass", form)
+    head = client.read()
+    assert head is not None
+    assert head[0] == 200
+    cookie = head[1]["set-cookie"].partition(";")[0]
+    assert client.ask("GET", "/config", cookie=cookie)[0] == 200
+    client = Client(GradioServer(APP))
+    client.send("POST", "/login", b"", form)
+    head = client.read()
+    assert head is not None
+    assert (head[0], head[1]["location"]) == (302, "/")
+
+
+def test_all_that_came_before_the_stream_comes_with_it() -> None:
+    for version, last in (((4, 16, 0), "process_completed"), ((6, 31, 0), "close_stream")):
+        server = GradioServer(APP, version=version)
+        event_id = join(Client(server), 0, "hi")
+        reader = stream(server)
+        messages = reader.messages
+        assert [message["msg"] for message in messages][:3] == [
+            "estimation",
+            "process_starts",
+            "process_completed",
+        ]
+        assert messages[-1]["msg"] == last
+        assert messages[2]["event_id"] == event_id
+        assert reader.codec.our_state is h11.IDLE
+        # A later stream of the same session waits.
+        reader = stream(server)
+        assert reader.messages == []
+        assert server.deadline == 15.0
+        server.tick(14.0)
+        assert reader.messages == []
+        server.tick(15.0)
+        assert reader.messages == [{"msg": "heartbeat", **({"event_id": None} if version > (4, 20) else {})}]
+
+
+def test_an_index_that_is_none() -> None:
+    client = Client(GradioServer(APP))
+    client.send("POST", "/gradio_api/queue/join", b'{"fn_index": 99, "data": [], "session_hash": "s"}')
+    head = client.read()
+    assert head is not None
+    assert (head[0], client.body) == (500, b"Internal Server Error")
+
+
+def test_a_session_that_is_not_there() -> None:
+    for version, text in (((4, 44, 1), "404: Session not found."), ((6, 31, 0), "404: Not Found")):
+        reader = stream(GradioServer(APP, version=version))
+        (message,) = reader.messages
+        assert (message["msg"], message["message"]) == ("unexpected_error", text)
+        assert reader.cut is Cut.RESET
+        # It is gone: nothing comes of what is sent.
+        reader.peer.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+        reader.peer.closed(1.0)
+        reader.peer.answer(Answer())
+        reader.peer.write(b"{}")
+        assert reader.peer.drain() == []
+
+
+def test_a_generator_without_a_yield_and_with_a_last_value() -> None:
+    def nothing(text: str) -> Generator[object, None, None]:
+        yield Sleep(0.0)
+
+    def more(text: str) -> Generator[object, None, object]:
+        yield "one", 1
+        return "two", 2
+
+    server = GradioServer(
+        [Function("nothing", nothing), Function("more", more, outputs=("textbox", "number"))]
+    )
+    client = Client(server)
+    join(client, 0, "x")
+    join(client, 1, "x")
+    server.tick(0.0)
+    outputs = [message["output"]["data"] for message in stream(server).messages if "output" in message]
+    assert outputs == [["one", 1], ["two", 2], [None]]
+
+
+def test_edits() -> None:
+    assert edits("a", "a") == []
+    assert edits("a", "ab") == [["append", [], "b"]]
+    assert edits([1], [1, 2, 3]) == [["add", [1], 2], ["add", [2], 3]]
+    assert edits([1, 2], [1]) == [["replace", [], [1]]]
+    assert edits("b", "a") == [["replace", [], "a"]]
+    assert edits(1, "a") == [["replace", [], "a"]]
+
+
+def test_a_function_that_fails_has_quotes_before_5_2() -> None:
+    for version, text in (((4, 44, 1), "'no'"), ((6, 31, 0), "no")):
+        server = GradioServer(APP, version=version)
+        join(Client(server), 6, "no")
+        assert stream(server).messages[2]["output"] == {"error": text}
+
+
+def state(server: GradioServer, job: int) -> JobState:
+    return server.jobs[job].state
+
+
+def cancel(client: Client, event_id: str, index: int, session: str = "s") -> int:
+    body = {"event_id": event_id, "session_hash": session, "fn_index": index}
+    return client.ask("POST", f"{client.server.prefix}/cancel", body)[0]
+
+
+def test_a_cancel_kills_siblings_in_silence() -> None:
+    server = GradioServer(APP)
+    client = Client(server)
+    named, sibling = join(client, 12, 5), join(client, 12, 5)
+    other = join(client, 12, 5, session="other")
+    reader = stream(server)
+    assert cancel(client, named, 12) == 200
+    assert [job.state for job in server.jobs] == [JobState.ENDED, JobState.ENDED, JobState.RUNNING]
+    ended = [message["event_id"] for message in reader.messages if message["msg"] == "process_completed"]
+    assert ended == [named]
+    assert (sibling in server.sessions["s"].pending, other in server.sessions["other"].pending) == (
+        True,
+        True,
+    )
+    # Of what has ended, or never was, it says so and does nothing.
+    assert cancel(client, named, 12) == 200
+    assert cancel(client, "nobody's", 12) == 200
+
+
+def test_a_cancel_with_an_index_of_nobody_only_acknowledges() -> None:
+    server = GradioServer(APP)
+    client = Client(server)
+    event_id = join(client, 13, 3)
+    reader = stream(server)
+    assert cancel(client, event_id, -1) == 200
+    assert reader.messages[-2]["output"] == {}
+    assert state(server, 0) is JobState.RUNNING
+    for now in (1.0, 2.0, 3.0):
+        server.tick(now)
+    assert state(server, 0) is JobState.ENDED
+    assert reader.kinds[-1] == "close_stream"
+
+
+def test_there_was_no_cancel_before_4_31() -> None:
+    client = Client(GradioServer(APP, version=(4, 30, 0)))
+    assert cancel(client, "x", 0) == 404
+
+
+@pytest.mark.parametrize(("version", "breaks"), [((4, 44, 1), True), ((5, 46, 0), False)])
+def test_a_cancelled_job_that_was_queued_runs_all_the_same_before_6_14(
+    version: tuple[int, int, int], breaks: bool
+) -> None:
+    server = GradioServer(APP, version=version)
+    client = Client(server)
+    join(client, 13, 1)
+    queued = join(client, 13, 1)
+    reader = stream(server)
+    assert cancel(client, queued, -1) == 200
+    server.tick(1.0)
+    assert state(server, 1) is JobState.RUNNING
+    # Somebody keeps the stream open meanwhile.
+    join(client, 2, 100.0)
+    reader2 = stream(server) if reader.peer.stream is None else reader
+    server.tick(2.0)
+    assert state(server, 1) is JobState.ENDED
+    assert (reader2.kinds[-1] == "unexpected_error") is breaks
+    assert (reader2.cut is Cut.RESET) is breaks
+
+
+def test_a_reset_stops_a_generator_before_4_35() -> None:
+    for version, expected in (((4, 22, 0), JobState.ENDED), ((4, 44, 1), JobState.RUNNING)):
+        server = GradioServer(APP, version=version)
+        client = Client(server)
+        event_id = join(client, 13, 5)
+        reader = stream(server)
+        assert client.ask("POST", "/reset", {"event_id": event_id})[0] == 200
+        assert client.ask("POST", "/reset", {"event_id": "nobody's"})[0] == 200
+        assert state(server, 0) is expected
+        assert reader.kinds == ["estimation", "process_starts"]
+
+
+def test_a_dropped_stream_takes_the_session_with_it() -> None:
+    server = GradioServer(APP)
+    client = Client(server)
+    join(client, 13, 5)
+    join(client, 13, 5)
+    call = Client(server)
+    call.send("POST", "/gradio_api/run/direct_slow", b'{"fn_index": 10, "data": [1.0], "session_hash": "s"}')
+    reader = stream(server)
+    reader.peer.closed(0.0)
+    assert server.sessions == {}
+    assert [job.state for job in server.jobs] == [JobState.RUNNING, JobState.ENDED, JobState.RUNNING]
+    server.tick(1.0)
+    assert call.read() is not None
+    # It comes back with the next job, and its stream never ends.
+    join(client, 0, "x")
+    reader = stream(server)
+    assert reader.kinds == ["estimation", "process_starts", "process_completed"]
+    # A second reader's end is no end of the first.
+    second = stream(server)
+    reader.peer.closed(0.0)
+    assert "s" in server.sessions
+    second.peer.closed(0.0)
+    assert server.sessions == {}
+
+
+def test_how_it_misbehaves() -> None:
+    server = GradioServer(APP)
+    client = Client(server)
+    join(client, 2, 100.0)
+    join(client, 2, 100.0, session="other")
+    server.end_streams()
+    server.stop()
+    reader = stream(server)
+    server.emit({"msg": "hello"})
+    server.emit(b"nonsense", "other")
+    server.emit({"msg": "bye"}, "s")
+    assert reader.kinds[-2:] == ["hello", "bye"]
+    server.silent = True
+    server.stop()
+    server.tick(50.0)
+    server.emit({"msg": "unheard"})
+    assert reader.kinds[-1] == "bye"
+    server.silent = False
+    server.stop()
+    server.tick(50.2)
+    server.tick(50.3)
+    assert reader.kinds.count("unexpected_error") == 3
+    server.end_streams()
+    server.tick(51.0)
+    assert reader.cut is None
+    reader = stream(server)
+    server.cut_streams(Cut.END)
+    reader.read()
+    assert reader.cut is Cut.END
+    assert "s" not in server.sessions
+    server.forget()
+    assert {job.state for job in server.jobs} == {JobState.ENDED}
+    server.answers["/config"] = [Answer(418, b"teapot", cut=Cut.RESET)]
+    client.send("GET", "/config")
+    head = client.read()
+    assert head is not None
+    assert head[0] == 418
+    assert client.cut is Cut.RESET
+
+
+def test_slow_pieces() -> None:
+    server = GradioServer(APP)
+    server.pace = (100, 1.0)
+    client = Client(server)
+    client.send("GET", "/nowhere")
+    assert client.peer.drain() == []
+    assert server.deadline == 1.0
+    server.tick(0.5)
+    assert client.peer.drain() == []
+    server.tick(1.0)
+    (first,) = client.peer.drain()
+    assert isinstance(first, bytes)
+    assert 0 < len(first) <= 100
+    client.peer.cut(Cut.END)
+    server.connections.append(client.peer)
+    server.tick(100.0)
+    rest = client.peer.drain()
+    assert rest[-1] is Cut.END
+    assert client.peer.due is None
+
+
+def test_a_join_whose_answer_comes_late_to_nobody() -> None:
+    server = GradioServer(APP)
+    server.join_delay = 5.0
+    client = Client(server)
+    client.send("POST", "/gradio_api/queue/join", b'{"fn_index": 2, "data": [100.0], "session_hash": "s"}')
+    assert client.read() is None
+    client.peer.closed(1.0)
+    server.tick(6.0)
+    assert client.peer.drain() == []
+    assert state(server, 0) is JobState.RUNNING
+
+
+def test_a_request_in_pieces() -> None:
+    server = GradioServer(APP)
+    peer = server.accept(0.0)
+    for byte in b"POST /nowhere HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}":
+        peer.received(bytes([byte]), 0.0)
+    assert server.requests[0].json == {}
+    assert peer.drain()
+
+
+def test_a_client_that_wants_the_connection_closed() -> None:
+    client = Client(GradioServer(APP))
+    client.send("GET", "/nowhere", headers={"connection": "close"})
+    *_, last = client.peer.drain()
+    assert last is Cut.END
+    assert client.server.connections == []

@@ -1,0 +1,87 @@
+"""The README's programs do what it says. Only the app's address and, where it says so, the package are replaced."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import gradio_sansio
+from gradio_sansio import Data, Status
+from gradio_sansio_sync import App, Submission, client
+
+if TYPE_CHECKING:
+    from tests.servers.server import GradioServer
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLAIN, ASYNCIO, JOB = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TRIO = ASYNCIO.replace("gradio_sansio_anyio", "gradio_sansio_trio").replace(
+    "import asyncio\n", "import trio\n"
+)
+TRIO = TRIO.replace("asyncio.run(main())", "trio.run(main)")
+ADDRESS = "http://127.0.0.1:7860"
+SAID = ["hello", "You", "You said:", "You said: hello"]
+
+
+def output(program: str, server: GradioServer) -> str:
+    assert ADDRESS in program
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace(ADDRESS, server.url)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'adapters'}", "PYTHONUTF8": "1"},
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_the_first_call(server: GradioServer) -> None:
+    lines = output(PLAIN, server).splitlines()
+    assert lines[:2] == ["/predict(text)", "    text: str    Textbox"]
+    assert lines[-len(SAID) :] == SAID
+
+
+@pytest.mark.parametrize("program", [ASYNCIO, TRIO], ids=["asyncio", "trio"])
+def test_the_first_call_with_await(program: str, server: GradioServer) -> None:
+    assert output(program, server).splitlines() == SAID
+
+
+def test_a_job_tells_how_it_stands_and_can_be_cancelled(
+    server: GradioServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, object] = {}
+    with client(server.url) as app:
+        program = JOB.replace("[60]", "[0.2]")
+        assert program != JOB
+        exec(compile(program, "README.md", "exec"), {"app": app}, names)
+    submission = names["submission"]
+    assert isinstance(submission, Submission)
+    assert submission.cancelled
+    # The callbacks run on a thread of their own; closing the app has waited for them.
+    assert capsys.readouterr().out.splitlines()[-1] == "complete None None"
+
+
+def test_what_the_table_names_is_there() -> None:
+    table = README[README.index("| JavaScript | Python |") :].partition("\n\n")[0]
+    named = {name for code in re.findall(r"`([^`]*)`", table) for name in re.findall(r"\w+", code)}
+    offered = {
+        App: "predict submit view_api config close",
+        Submission: "on off destroy cancel events result status done cancelled",
+        Data: "data value endpoint fn_index time",
+        Status: "stage queue position size eta progress_data success code message time",
+        gradio_sansio: "Limits ApiInfo Data JobCancelled Status",
+    }
+    for owner, names in offered.items():
+        for name in names.split():
+            assert name in named
+            assert hasattr(owner, name), name
