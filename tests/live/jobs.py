@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 ENDLESS: Final = [10_000, 0.02]
 """Arguments of `/count` and `/count_forever` for a job that outlives every test, but soon sees that it was cancelled."""
-SOON: Final = 1.0
-"""Seconds that a job may take, on a slow machine, when nothing is in its way. Far less than `ENDLESS`."""
+SOON: Final = 10.0
+"""Seconds that a job may take, on a slow and busy machine, when nothing is in its way. Far less than `ENDLESS`."""
 
 
 async def history(submission: Submission) -> list[Data | Status | Log]:

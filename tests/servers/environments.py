@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).resolve().parent
-SERVERS = HERE.parents[1] / ".servers"
+SERVERS = (HERE.parents[1] / ".servers").resolve()
 PREFIX = "requirements-"
 PIP = ("--disable-pip-version-check", "--no-input", "install", "--progress-bar=off")
 

@@ -21,7 +21,7 @@ from gradio_sansio.testing.cases.base import (
     running,
 )
 from gradio_sansio.testing.loopback import Fault
-from gradio_sansio.testing.subjects import BlockingSubject
+from gradio_sansio.testing.subjects import PATIENCE, BlockingSubject
 
 # Threads, signals and processes.
 
@@ -70,7 +70,7 @@ async def is_interrupted(subject: BlockingSubject, server: Server) -> None:
         with raises(KeyboardInterrupt):
             action()
         timer.join()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < PATIENCE
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

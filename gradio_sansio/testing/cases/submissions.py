@@ -63,9 +63,11 @@ async def orders_events(subject: Subject, server: Server) -> None:
 async def tells_its_status(subject: Subject, server: Server) -> None:
     """``status`` is there from the start, and ``done`` and ``cancelled`` go with it."""
     async with subject.client(server.url) as app:
+        waiting = app.submit("/slow", [60])
+        assert waiting.status.stage == "pending"
+        assert not waiting.done
+        waiting.cancel()
         submission = app.submit("/ticks", [3, 0.01])
-        assert submission.status.stage == "pending"
-        assert not submission.done
         await submission.result()
         ended = submission.status
         assert ended.stage == "complete"
@@ -452,7 +454,7 @@ async def times_jobs_out(subject: Subject, server: Server) -> None:
         with raises(DeadlineExceeded):
             await submission.result()
         assert not submission.cancelled
-        assert 0.4 <= time.monotonic() - started < 3
+        assert 0.4 <= time.monotonic() - started < PATIENCE
         await subject.until(lambda: running(server) == 0)
         with raises(ValueError):
             app.submit("/slow", [60], timeout=0)
