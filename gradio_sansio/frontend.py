@@ -282,6 +282,28 @@ class AsyncSubmissionBase(SubmissionBase):
             self._driver.engine.cancel(self.job, self._driver.now())
             self._driver.pump()
 
+    async def send(self, payload: Payload) -> None:
+        """Give the next piece of input to an endpoint that takes them while it runs (a streaming input: Gradio 5.0 and later).
+
+        The server works on the latest piece only: those that come faster than it works are lost there. After the job's end nothing
+        happens.
+
+        Raises:
+            ValidationError: the payload doesn't fit the endpoint.
+            LocalProtocolError: the endpoint takes no such input.
+        """
+        if not self.done and self.job is not None:
+            self._driver.engine.send(self.job, payload, self._driver.now())
+            self._driver.pump()
+        await self._checkpoint()
+
+    async def end(self) -> None:
+        """There is no more input for a streaming input: the job ends with its last result. As ``send`` otherwise."""
+        if not self.done and self.job is not None:
+            self._driver.engine.end(self.job, self._driver.now())
+            self._driver.pump()
+        await self._checkpoint()
+
     async def result(self, timeout: float | None = None) -> Data:
         """Wait for the job's end and return its last value.
 

@@ -10,7 +10,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from gradio_sansio import Data, Inbox, LocalProtocolError
+from gradio_sansio import Data, Inbox, LocalProtocolError, Payload
 from gradio_sansio.events import JobId
 from gradio_sansio.frontend import SubmissionBase, Values
 from gradio_sansio.inbox import Reader, Value
@@ -36,18 +36,39 @@ class Submission(SubmissionBase):
         self._scheduled = False
 
     def cancel(self) -> None:
-        try:
-            if not self.done:
-                self._loop.call(self.cancel_from_loop)
-        except LocalProtocolError:
-            # The app may have been closed in the meantime.
-            if not self.done:
-                raise
+        self._call(self._loop.engine.cancel)
 
     def cancel_from_loop(self) -> None:
         """As ``cancel``, for the I/O thread."""
         if self.job is not None:
             self._loop.engine.cancel(self.job, monotonic())
+
+    def send(self, payload: Payload) -> None:
+        """Give the next piece of input to an endpoint that takes them while it runs (a streaming input: Gradio 5.0 and later).
+
+        The server works on the latest piece only: those that come faster than it works are lost there. After the job's end nothing
+        happens.
+
+        Raises:
+            ValidationError: the payload doesn't fit the endpoint.
+            LocalProtocolError: the endpoint takes no such input.
+        """
+        self._call(lambda job, now: self._loop.engine.send(job, payload, now))
+
+    def end(self) -> None:
+        """There is no more input for a streaming input: the job ends with its last result. As ``send`` otherwise."""
+        self._call(self._loop.engine.end)
+
+    def _call(self, action: Callable[[JobId, float], None]) -> None:
+        job = self.job
+        if job is None or self.done:
+            return
+        try:
+            self._loop.call(lambda: action(job, monotonic()))
+        except LocalProtocolError:
+            # The app may have been closed in the meantime, and the job with it.
+            if not self.done:
+                raise
 
     def result(self, timeout: float | None = None) -> Data:
         """Wait for the job's end and return its last value.

@@ -64,6 +64,12 @@ class FakeEngine:
         self.asked.append(("cancel", job, now))
         self.actions.append(JobFinished(JOB, CANCELLED, None, JobCancelled("cancelled")))
 
+    def send(self, job: JobId, payload: object, now: float) -> None:
+        self.asked.append(("send", job, payload, now))
+
+    def end(self, job: JobId, now: float) -> None:
+        self.asked.append(("end", job, now))
+
     def consumed(self, job: JobId, n: int, now: float) -> None:
         self.asked.append(("consumed", job, n, now))
 
@@ -255,6 +261,21 @@ def test_cancel_is_said_once() -> None:
     submission.cancel()
     assert engine.asked.count(("cancel", JOB, 7.0)) == 1
     assert submission.cancelled
+
+
+def test_input_is_passed_on_until_the_end() -> None:
+    app, engine = entered()
+    submission = app.submit("/f")
+    del engine.asked[:]
+    run(submission.send([1]))
+    run(submission.end())
+    sent = [("send", JOB, [1], 7.0), ("end", JOB, 7.0)]
+    assert engine.asked == sent
+    engine.actions.append(JobFinished(JOB, COMPLETE, None, None))
+    app.pump()
+    run(submission.send([2]))
+    run(submission.end())
+    assert engine.asked == sent
 
 
 def test_leaving_the_block_cancels() -> None:

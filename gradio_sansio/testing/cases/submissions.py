@@ -76,6 +76,19 @@ async def tells_its_status(subject: Subject, server: Server) -> None:
 
 
 @case()
+async def refuses_input_that_nobody_takes(subject: Subject, server: Server) -> None:
+    """``send`` and ``end`` are for streaming inputs: they are misuse elsewhere, and nothing at all after the job's end."""
+    async with subject.client(server.url) as app:
+        async with app.submit("/slow", [60]) as submission:
+            with raises(LocalProtocolError):
+                await submission.send([1])
+            with raises(LocalProtocolError):
+                await submission.end()
+        await submission.send([1])
+        await submission.end()
+
+
+@case()
 async def iterates(subject: Subject, server: Server) -> None:
     """Each yield once; a second iteration gets what comes from then on; ``result`` is there afterwards, again and again."""
     async with subject.client(server.url) as app:
