@@ -39,6 +39,8 @@ class Timer(Enum):
     IDLE = "anything on a stream"
     JOB = "a job's own timeout"
     KILL = "whether a cancelled job ends by itself"
+    HELD = "a kill to have reached the server"
+    SUSPECT = "a word of a job that a kill may have met"
     REST = "a generator of 3.x to be cleared away"
     OPENING = "the app, as a whole"
     CLOSING = "the grace for closing"

@@ -398,10 +398,15 @@ class Session:
                 transport.withdraw(job, now)
                 text = f"the job took longer than its timeout of {job.timeout:g} s"
                 job.fail(DeadlineExceeded(text, limit="timeout"), now)
-            case Timer.KILL:
+            case Timer.KILL | Timer.HELD:
                 for transport in self._shared.values():
                     if isinstance(transport, SharedStream):
-                        transport.kill(key, now)
+                        act = transport.kill if kind is Timer.KILL else transport.release
+                        act(key, now)
+            case Timer.SUSPECT:
+                job, transport = self._jobs[JobId(key)]
+                assert isinstance(transport, SharedStream)
+                transport.suspected(job, now)
             case Timer.REST:
                 sockets = self._shared[Dialect.WS]
                 assert isinstance(sockets, WebSockets)
@@ -475,6 +480,7 @@ class Session:
             job = self._board.finished.pop()
             del self._jobs[job.id]
             self._timers.disarm(Timer.JOB, job.id)
+            self._timers.disarm(Timer.SUSPECT, job.id)
         if self._state is SessionState.CLOSING and not self._exchanges.open:
             self._timers.disarm(Timer.CLOSING, 0)
             self._step(SessionInput.DONE)

@@ -120,6 +120,8 @@ class GradioServer:
         """By path: what the next requests to it get instead of an answer of its own."""
         self.join_delay: float = 0.0
         """Seconds by which a join's answer comes later than its effect."""
+        self.cancel_delay: float = 0.0
+        """The same for a cancel's, as where the function is in the midst of a long step."""
         self.silent = False
         """Say nothing on any stream, heartbeats included."""
         self.pace: tuple[int, float] | None = None
@@ -248,7 +250,7 @@ class GradioServer:
                 self._read(connection, request.query.get("session_hash", ""))
             case "POST", "/cancel" if self.version >= (4, 31, 0):
                 self._cancel(request.json)
-                connection.answer(Answer(body={"success": True}))
+                self._answer_in(self.cancel_delay, connection, Answer(body={"success": True}))
             case "POST", "/reset":
                 self._reset(request.json)
                 connection.answer(Answer(body={"success": True}))
@@ -337,6 +339,12 @@ class GradioServer:
             return Answer(400, {"detail": "Incorrect credentials."})
         return Answer(200, {"success": True}, {"set-cookie": f"{_COOKIE}; HttpOnly; Path=/"})
 
+    def _answer_in(self, seconds: float, connection: ServerConnection, answer: Answer) -> None:
+        if seconds:
+            self._do_later(seconds, lambda: connection.answer(answer))
+        else:
+            connection.answer(answer)
+
     # The queue.
 
     def _join(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
@@ -355,11 +363,7 @@ class GradioServer:
             session = self.sessions[job.session] = ServerSession()
             session.pending |= self._lost.get(job.session, set())
         session.pending.add(job.event_id)
-        answer = Answer(body={"event_id": job.event_id})
-        if self.join_delay:
-            self._do_later(self.join_delay, lambda: connection.answer(answer))
-        else:
-            connection.answer(answer)
+        self._answer_in(self.join_delay, connection, Answer(body={"event_id": job.event_id}))
         queue = [other for other in self.jobs if other.index == index and other.state is JobState.QUEUED]
         estimation = {"rank": len(queue) - 1, "queue_size": len(queue), "rank_eta": None}
         self._tell(job, "estimation", **estimation)

@@ -22,7 +22,8 @@ Stopping a job on the server, by version:
   one. With an index that is not in use it kills none, but takes the named job from the queue (6.14 and later) or the books. So the
   true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until a
   moment (``HOLD``) has passed in which no other was seen to run. The moment is needed because the job may end by itself just then,
-  and the next in line, which starts in its place, would be met by the kill;
+  and the next in line, which starts in its place, would be met by the kill. For the same reason a new job of the function is not
+  joined while a kill is under way: over another connection it could overtake that;
 * before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
   acknowledged. So such a job is left alone until it starts, and stopped then;
 * before 4.31, ``/reset`` stops a generator; from then on nothing more comes for it, and the server never ends the stream.
@@ -90,11 +91,12 @@ TRANSITIONS: Final[dict[StreamState, dict[StreamInput, StreamState]]] = {
 class _Ended:
     """What is remembered of a job that ended here before it did on the server."""
 
-    __slots__ = ("fn_index", "stop_at_start")
+    __slots__ = ("fn_index", "killed", "stop_at_start")
 
     def __init__(self, fn_index: int, stop_at_start: bool) -> None:
         self.fn_index = fn_index
         self.stop_at_start = stop_at_start
+        self.killed = False
 
 
 class SharedStream:
@@ -128,6 +130,14 @@ class SharedStream:
         """Requests to dequeue a job, with the job that is to be killed after the answer."""
         self._owed: dict[int, str] = {}
         """Functions of which a job is still to be killed, with its event id."""
+        self._killing: dict[ExchangeId, int] = {}
+        """Kills under way, with the function."""
+        self._held: dict[int, list[Job]] = {}
+        """By function: the jobs that are joined once the kill under way has been done."""
+        self._missed: dict[int, str] = {}
+        """Functions of which a job ended by itself before it was killed, with its event id, until the server says that it has killed."""
+        self._suspects: set[JobId] = set()
+        """Jobs that the server may have killed with another."""
         self._mailbox: dict[str, list[tuple[Message, int]]] = {}
         self._mail_count = 0
         self._mail_size = 0
@@ -135,6 +145,13 @@ class SharedStream:
     # What the session asks.
 
     def submit(self, job: Job, now: float) -> None:
+        fn_index = job.endpoint.fn_index
+        if fn_index in self._held:
+            self._held[fn_index].append(job)
+        else:
+            self._join(job, now)
+
+    def _join(self, job: Job, now: float) -> None:
         if self._paused:
             # Somebody else needs the stream now; whoever can't keep up ends instead of holding it.
             self._resume(now)
@@ -162,9 +179,13 @@ class SharedStream:
     def withdraw(self, job: Job, now: float) -> None:
         event_id = self._event_ids.pop(job.id, None)
         if event_id is None:
-            # The server's answer to the join will name the job that is to be stopped.
+            held = self._held.get(job.endpoint.fn_index, [])
+            if job in held:
+                held.remove(job)
+            # Else the server's answer to the join will name the job that is to be stopped.
             return
         del self._jobs[event_id]
+        self._suspects.discard(job.id)
         self._bury(event_id, job.endpoint.fn_index, stop_at_start=job.state is not JobState.RUNNING)
         if job.state is JobState.RUNNING:
             self._stop_running(event_id, job.endpoint.fn_index, now)
@@ -209,6 +230,10 @@ class SharedStream:
         if exchange in self._feeding:
             self._fed(self._feeding.pop(exchange), result, now)
             return
+        if exchange in self._killing:
+            fn_index = self._killing.pop(exchange)
+            if fn_index not in self._killing.values():
+                self.release(fn_index, now)
         job = self._joining.pop(exchange, None)
         if job is None:
             # The answer to a cancel: whatever it says, the job has ended here.
@@ -367,6 +392,8 @@ class SharedStream:
         self._jobs.clear()
         self._event_ids.clear()
         self._owed.clear()
+        self._missed.clear()
+        self._suspects.clear()
         self._empty_mailbox()
         self._fruitless = 0
         for job in jobs:
@@ -420,10 +447,18 @@ class SharedStream:
             self._app.log("debug", f"a message for an unknown job: {kind_of(message)}")
 
     def _tell(self, event_id: str, job: Job, message: Message, size: int, now: float) -> None:
+        waited = job.waits
         if isinstance(message, UnexpectedError):
             job.fail(self._disconnected(f"the server gave the job up ({str(message.message)[:200]})"), now)
         elif not job.told(message, size, now, diffs=self._diffs):
             self._app.log("debug", f"an unknown message: {kind_of(message)}")
+        if job.id in self._suspects:
+            self._suspects.remove(job.id)
+            self._app.timers.disarm(Timer.SUSPECT, job.id)
+        elif waited and not job.waits and job.endpoint.fn_index in self._missed:
+            # It began in the place of one that was to be killed, so the kill may have met it, and that is silent.
+            self._suspects.add(job.id)
+            self._app.timers.arm(Timer.SUSPECT, job.id, now + self._app.limits.idle)
         if job.ended:
             fn_index = job.endpoint.fn_index
             del self._jobs[event_id]
@@ -441,8 +476,13 @@ class SharedStream:
         fn_index = ended.fn_index
         if isinstance(message, ProcessCompleted):
             # An acknowledgement (`output: {}`) says nothing: the job may have started before it was to be dequeued, and go on.
-            if message.output.data is not UNSET or message.output.error is not UNSET:
+            if message.output.data is UNSET and message.output.error is UNSET:
+                if self._missed.get(fn_index) == event_id:
+                    del self._missed[fn_index]
+            else:
                 ended.stop_at_start = False
+                if ended.killed:
+                    self._missed[fn_index] = event_id
                 if self._owed.get(fn_index) == event_id:
                     del self._owed[fn_index]
         elif isinstance(message, Estimation):
@@ -488,7 +528,7 @@ class SharedStream:
             self._app.timers.arm(Timer.KILL, fn_index, now + HOLD)
         else:
             self._owed.pop(fn_index, None)
-            self._cancel(event_id, fn_index, now)
+            self._kill(event_id, fn_index, now)
         if self._isolated:
             # Nobody else will want the stream, and some versions would never end it.
             self._drop_stream()
@@ -499,12 +539,12 @@ class SharedStream:
         A job that waits counts too: the end of its sibling, of which we have just heard, may have let it start.
         """
         if fn_index in self._owed and not self._may_run(fn_index) and not self._waiting(fn_index):
-            self._cancel(self._owed.pop(fn_index), fn_index, now)
+            self._kill(self._owed.pop(fn_index), fn_index, now)
 
     def kill(self, fn_index: int, now: float) -> None:
         """The moment for a kill that is owed has come, unless another job was seen to run in the meantime."""
         if fn_index in self._owed and not self._may_run(fn_index):
-            self._cancel(self._owed.pop(fn_index), fn_index, now)
+            self._kill(self._owed.pop(fn_index), fn_index, now)
 
     def _waiting(self, fn_index: int) -> bool:
         """Whether a job of the function waits its turn."""
@@ -517,6 +557,30 @@ class SharedStream:
             for jobs in (self._jobs, self._joining)
             for job in jobs.values()
         )
+
+    def _kill(self, event_id: str, fn_index: int, now: float) -> None:
+        """Stop all that runs of a function. The answer comes when it has ended, which may take long; the kill itself is done at once."""
+        exchange = self._cancel(event_id, fn_index, now)
+        if not self._isolated:
+            self._killing[exchange] = fn_index
+            self._held.setdefault(fn_index, [])
+            self._app.timers.arm(Timer.HELD, fn_index, now + self._app.limits.grace)
+        if event_id in self._ended:
+            self._ended[event_id].killed = True
+
+    def suspected(self, job: Job, now: float) -> None:
+        """A job that a kill may have met has said nothing for long."""
+        del self._jobs[self._event_ids[job.id]]
+        self._bury(self._event_ids.pop(job.id), job.endpoint.fn_index, stop_at_start=False)
+        self._suspects.discard(job.id)
+        text = "the server may have stopped the job together with another of its function that was cancelled"
+        job.fail(self._disconnected(text), now)
+
+    def release(self, fn_index: int, now: float) -> None:
+        """A kill has been done: what was held back for it can be joined."""
+        self._app.timers.disarm(Timer.HELD, fn_index)
+        for job in self._held.pop(fn_index, ()):
+            self._join(job, now)
 
     def _cancel(self, event_id: str, fn_index: int, now: float) -> ExchangeId:
         body = {"event_id": event_id, "session_hash": self._session_hash, "fn_index": fn_index}

@@ -874,6 +874,90 @@ def test_a_kill_that_is_owed_is_done_when_the_join_it_waited_for_is_refused() ->
     world.finish()
 
 
+def test_a_kill_that_is_owed_is_done_even_where_the_job_is_forgotten() -> None:
+    world = World(limits=Limits(tombstones=1))
+    job, sibling = world.submit("/pairwise", 50), world.submit("/pairwise", 4)
+    world.run(2.5)
+    world.cancel(job)
+    assert world.end(world.submit("/predict", "hi")).error is None
+    assert world.end(sibling, within=20.0).error is None
+    world.run(1.0)
+    assert cancels(world)[-1] == (world.there(job).event_id, PAIRWISE)
+    assert world.there(job).state is JobState.ENDED
+    world.finish()
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_a_job_that_follows_a_kill_is_joined_once_that_was_answered(version: tuple[int, int, int]) -> None:
+    """Over a connection of its own its join could be there first, and the kill would meet it as well."""
+    world = World(version=version)
+    world.server.cancel_delay = 1.0
+    job = world.submit("/pairwise", 50)
+    world.run(1.5)
+    joins = len(world.posts("/join"))
+    world.cancel(job)
+    again, other = world.submit("/pairwise", 3), world.submit("/predict", "hi")
+    assert world.end(other).error is None
+    assert len(world.posts("/join")) == joins + 1
+    given_up = world.submit("/pairwise", 3)
+    world.cancel(given_up)
+    assert world.end(again).error is None
+    assert world.values(again) == [0, 1, 2]
+    assert len(world.posts("/join")) == joins + 2
+    assert cancels(world) == [(world.there(job).event_id, PAIRWISE)]
+    world.finish()
+
+
+def test_a_kill_that_is_not_answered_holds_nobody_back_for_long() -> None:
+    world = World()
+    world.server.cancel_delay = 50.0
+    job = world.submit("/pairwise", 50)
+    world.run(1.5)
+    world.cancel(job)
+    again = world.submit("/pairwise", 2)
+    world.run(Limits().grace + 2.0)
+    assert world.there(job).killed
+    assert world.end(again).error is None
+    # Nor does it hold anybody back that its answer is late, while another kill is under way.
+    later = world.submit("/pairwise", 50)
+    world.run(1.5)
+    world.cancel(later)
+    world.run(48.0)
+    last = world.submit("/pairwise", 2)
+    assert world.end(last).error is None
+    world.finish()
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_a_job_that_a_kill_may_have_met_is_not_waited_for_in_silence(alive: bool) -> None:
+    """The cancelled one ends by itself as the kill is on its way, and the next starts in its place."""
+    world = World()
+    job = world.submit("/single", 500)
+    world.run(1.5)
+    event_id = world.there(job).event_id
+    waiting = world.submit("/single", 500)
+    world.run(0.1)
+    world.server.answers["/gradio_api/cancel"] = [Answer(body={"success": True}) for _ in range(3)]
+    world.cancel(job)
+    world.until(lambda: len(cancels(world)) == 2)
+    assert cancels(world) == [(event_id, NO_FUNCTION), (event_id, SINGLE)]
+    world.there(job).muted = True
+    emit_for(world, job, msg="process_completed", output={"data": [7]}, success=True)
+    emit_for(world, waiting, msg="process_starts")
+    emit_for(world, job, msg="process_completed", output={}, success=True)
+    world.run(30.0)
+    assert world.values(waiting) == []
+    if alive:
+        emit_for(world, waiting, msg="process_generating", output={"data": [0]}, success=True)
+        world.run(300.0)
+        assert world.values(waiting) == [0]
+    else:
+        world.run(Limits().idle)
+        error = world.error(waiting)
+        assert isinstance(error, Disconnected)
+        assert "cancelled" in str(error)
+
+
 def test_cancel_after_the_end_does_nothing() -> None:
     world = World()
     job = world.submit("/predict", "hi")
