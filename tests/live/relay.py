@@ -21,9 +21,10 @@ REQUEST = re.compile(rb"(GET|POST) (/[^ ]*) HTTP/1\.1\r\n")
 class Relay:
     """What has gone through, and the means to end it."""
 
-    def __init__(self, url: str, target: tuple[str, int]) -> None:
+    def __init__(self, url: str, target: tuple[str, int], below: str) -> None:
         self.url = url
         self.target = target
+        self._below = below.encode()
         self._sent: list[bytearray] = []
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -56,17 +57,20 @@ class Relay:
                 self._sockets |= {inside, outside}
             back = threading.Thread(target=_copy, args=(outside, inside, None))
             back.start()
-            _copy(inside, outside, sent)
+            _copy(inside, outside, sent, self._below)
             back.join()
             with self._lock:
                 self._sockets -= {inside, outside}
 
 
-def _copy(source: socket.socket, target: socket.socket, record: bytearray | None) -> None:
+def _copy(source: socket.socket, target: socket.socket, record: bytearray | None, below: bytes = b"") -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             if record is not None:
                 record += data
+            if below:
+                # Our clients send the head of a request in one piece.
+                data = REQUEST.sub(lambda match: match[0].replace(below, b"", 1), data)
             target.sendall(data)
     # Both directions: neither client nor server half-closes, and a relay must not keep half of a connection alive.
     for sock in (source, target):
@@ -79,8 +83,11 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def relay(url: str) -> Iterator[Relay]:
-    """A relay to the server at a URL; at the end all its connections are cut and its threads joined."""
+def relay(url: str, *, below: str = "") -> Iterator[Relay]:
+    """A relay to the server at a URL; at the end all its connections are cut and its threads joined.
+
+    With ``below`` it is a proxy that serves the app below that path, of which the server knows nothing.
+    """
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
@@ -90,7 +97,7 @@ def relay(url: str) -> Iterator[Relay]:
             passing.serve(self.request)
 
     with _Server(("127.0.0.1", 0), Handler) as server:
-        passing = Relay(f"http://127.0.0.1:{server.server_address[1]}", (parts.hostname, parts.port))
+        passing = Relay(f"http://127.0.0.1:{server.server_address[1]}", (parts.hostname, parts.port), below)
         accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         accepting.start()
         try:

@@ -151,6 +151,36 @@ def stop() -> str:
     return "stopped"
 
 
+def shrink(n: float) -> Iterator[list[int]]:
+    """A list that grows, then loses several at a time from its end, from its middle and all."""
+    items = list(range(int(n)))
+    for size in (1, len(items)):
+        yield items[:size]
+    yield items[:-3]
+    yield [item for item in items if item not in (1, 2, 4)]
+    yield []
+    yield items
+
+
+def odd() -> dict[str, Any]:
+    """Values that are hard to carry."""
+    return {
+        "nan": float("nan"),
+        "infinite": [float("inf")],
+        "large": 2**63 + 5,
+        "lines": "a\u2028b\u2029c\x85d",
+    }
+
+
+def double(n: float) -> float:
+    """Takes inputs while it runs, where there is such a thing."""
+    return 2 * n
+
+
+def named(name: str) -> Callable[[], str]:
+    return lambda: f"hello {name}"
+
+
 def build(concurrency: int) -> Any:
     """The app; `concurrency` is the number of jobs that each endpoint (in 3.x: the whole app) runs at a time."""
 
@@ -208,8 +238,25 @@ def build(concurrency: int) -> Any:
         endpoint(hello, None, text("out"), "hello")
         endpoint(table, gr.Dataframe(type="array", headers=["a", "b"]), gr.Dataframe(), "table")
         endpoint(json_echo, gr.JSON(), gr.JSON(), "json")
+        endpoint(shrink, number(), gr.JSON(), "shrink")
+        endpoint(odd, None, gr.JSON(), "odd")
         endpoint(whoami, None, text("out"), "whoami")
         endpoint(stop, None, text("out"), "stop", queue=False, cancels=[sleeping, counting])
+        if MAJOR >= 5:
+            # What triggers it is nothing to a caller; the input need not be the image.
+            camera = gr.Image(streaming=True)
+            camera.stream(
+                double, number(), number("doubled"), api_name="double", concurrency_limit=concurrency
+            )
+        if hasattr(gr, "render"):
+            names = text("names")
+
+            @gr.render(inputs=names, triggers=[gr.Button("greetings").click])
+            def greetings(value: str) -> None:
+                """A button for each name, each an endpoint that wasn't there before."""
+                for name in value.split():
+                    gr.Button(name).click(named(name), None, text("greeting"), api_name=f"greet_{name}")
+
     # 3.x has one pool of workers for the whole app; later versions limit each event.
     return demo.queue(concurrency_count=concurrency) if MAJOR < 4 else demo.queue()
 
@@ -219,11 +266,25 @@ def exit_at_eof() -> None:
     os._exit(0)
 
 
+def serve_mounted(demo: Any, path: str, port: int) -> None:
+    import fastapi
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, *args: Any, **options: Any) -> None:
+            await super().startup(*args, **options)
+            print("READY", gr.__version__, port, flush=True)
+
+    mounted = gr.mount_gradio_app(fastapi.FastAPI(), demo, path)
+    Server(uvicorn.Config(mounted, "127.0.0.1", port, log_level="warning")).run()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--auth", nargs="?", const="user:secret", help="USER:PASSWORD")
     parser.add_argument("--root-path", help="not in 3.28")
+    parser.add_argument("--mount", metavar="PATH", help="below a path of another web application")
     parser.add_argument("--show-error", action="store_true")
     parser.add_argument("--concurrency", type=int, default=1)
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
@@ -232,6 +293,9 @@ def main() -> None:
     if args.until_eof:
         threading.Thread(target=exit_at_eof, daemon=True).start()
     demo = build(args.concurrency)
+    if args.mount:
+        serve_mounted(demo, args.mount, args.port)
+        return
     demo.launch(
         server_name="127.0.0.1",
         server_port=args.port,
