@@ -275,6 +275,7 @@ class AsyncSubmissionBase(SubmissionBase):
         super().__init__(inbox)
         self.job: JobId | None = job
         self._driver = driver
+        self._changed = driver.event()
 
     def cancel(self) -> None:
         """End the job: here before this returns, and on the server as far as its version can. May be called at any time."""
@@ -295,14 +296,14 @@ class AsyncSubmissionBase(SubmissionBase):
         if not self.done and self.job is not None:
             self._driver.engine.send(self.job, payload, self._driver.now())
             self._driver.pump()
-        await self._checkpoint()
+        await self._driver.checkpoint()
 
     async def end(self) -> None:
         """There is no more input for a streaming input: the job ends with its last result. As ``send`` otherwise."""
         if not self.done and self.job is not None:
             self._driver.engine.end(self.job, self._driver.now())
             self._driver.pump()
-        await self._checkpoint()
+        await self._driver.checkpoint()
 
     async def result(self, timeout: float | None = None) -> Data:
         """Wait for the job's end and return its last value.
@@ -312,10 +313,11 @@ class AsyncSubmissionBase(SubmissionBase):
         Raises:
             GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
         """
-        with self._within(timeout):
-            await self._checkpoint()
-            while not self.done:
-                await self._change()
+        driver = self._driver
+        until = None if timeout is None else driver.now() + timeout
+        await driver.checkpoint()
+        while not self.done and (until is None or driver.now() < until):
+            await driver.wait(self._changed, until)
         if not self.done:
             raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")
         return self._inbox.result()
@@ -338,9 +340,9 @@ class AsyncSubmissionBase(SubmissionBase):
 
     async def next(self, reader: Reader) -> Value | None:
         """Wait for the reader's next event; None at the end."""
-        await self._checkpoint()
+        await self._driver.checkpoint()
         while not reader.ready:
-            await self._change()
+            await self._driver.wait(self._changed, None)
         value = reader.take()
         if value is None:
             reader.end()
@@ -355,7 +357,7 @@ class AsyncSubmissionBase(SubmissionBase):
                 if self.done:
                     self._calling_back = False
                     return
-                await self._change()
+                await self._driver.wait(self._changed, None)
                 continue
             self.report()
             try:
@@ -363,12 +365,16 @@ class AsyncSubmissionBase(SubmissionBase):
                 if isinstance(outcome, Awaitable):
                     await outcome
             except Exception as error:  # noqa: BLE001  # the callback is the user's, and so is what it raises
-                self._unhandled(error)
+                self._driver.unhandled(error)
 
     def _prepare_calls(self) -> None:
         if not self._calling_back:
             self._driver.start_callbacks(self.call_back)
             self._calling_back = True
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, self._driver.event()
+        changed.set()
 
     def _consumed(self, job: JobId, n: int) -> None:
         self._driver.engine.consumed(job, n, self._driver.now())
@@ -376,22 +382,6 @@ class AsyncSubmissionBase(SubmissionBase):
 
     def _soon(self, action: Callable[[], None]) -> None:
         self._driver.soon(action)
-
-    @abstractmethod
-    def _within(self, timeout: float | None) -> AbstractContextManager[object]:
-        """A block that is left after so many seconds."""
-
-    @abstractmethod
-    async def _checkpoint(self) -> None:
-        """Let others run, and be cancelled."""
-
-    @abstractmethod
-    async def _change(self) -> None:
-        """Wait until something has changed."""
-
-    @abstractmethod
-    def _unhandled(self, error: Exception) -> None:
-        """Tell of an exception that nobody awaits, the runtime's way."""
 
 
 A = TypeVar("A", bound=AsyncSubmissionBase)
@@ -405,6 +395,16 @@ class BlockingSubmission(Protocol):
 
     def drop(self, reader: Reader) -> None:
         """The iteration was dropped."""
+
+
+class ChangeEvent(Protocol):
+    """What tasks wait for, as those of asyncio, anyio and trio."""
+
+    def set(self) -> object:
+        """It has happened, for good: whoever waits goes on."""
+
+    async def wait(self) -> object:
+        """Wait until it has happened."""
 
 
 class AsyncConnection(Protocol):
@@ -484,6 +484,22 @@ class AsyncAppBase(AppBase[A], Driver):
     @abstractmethod
     def start_callbacks(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task of the app for a submission's callbacks. ``LocalProtocolError`` if the app is closed."""
+
+    @abstractmethod
+    def event(self) -> ChangeEvent:
+        """A new one of the runtime's."""
+
+    @abstractmethod
+    async def wait(self, event: Any, until: float | None) -> None:
+        """Wait for such an event, or until that time on the runtime's clock."""
+
+    @abstractmethod
+    async def checkpoint(self) -> None:
+        """Let others run, and be cancelled."""
+
+    @abstractmethod
+    def unhandled(self, error: Exception) -> None:
+        """Tell of an exception that nobody awaits, the runtime's way."""
 
     @abstractmethod
     def soon(self, action: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
@@ -17,7 +18,7 @@ from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio.frontend import AsyncAppBase
 from gradio_sansio_anyio._connection import Connection
-from gradio_sansio_anyio._runtime import scheduler
+from gradio_sansio_anyio._runtime import report_exception, scheduler
 from gradio_sansio_anyio._submission import Submission
 from gradio_sansio_system import Options, holds_only, log, make_engine
 
@@ -133,6 +134,19 @@ class App(AsyncAppBase[Submission]):
         if self._closed.is_set():
             raise LocalProtocolError("the app is closed: it makes no calls any more", state="closed")
         self._group.start_soon(run)
+
+    def event(self) -> anyio.Event:
+        return anyio.Event()
+
+    async def wait(self, event: anyio.Event, until: float | None) -> None:
+        with anyio.CancelScope(deadline=NEVER if until is None else until):
+            await event.wait()
+
+    async def checkpoint(self) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    def unhandled(self, error: Exception) -> None:
+        report_exception(error)
 
     def soon(self, action: Callable[[], None]) -> None:
         if not self._closed.is_set():

@@ -133,6 +133,20 @@ class App(AsyncAppBase[Submission]):
             raise LocalProtocolError("the app is closed: it makes no calls any more", state="closed")
         self._group.start_soon(run)
 
+    def event(self) -> trio.Event:
+        return trio.Event()
+
+    async def wait(self, event: trio.Event, until: float | None) -> None:
+        with trio.CancelScope(deadline=NEVER if until is None else until):
+            await event.wait()
+
+    async def checkpoint(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def unhandled(self, error: Exception) -> None:
+        # Trio has no handler of its own for what nobody awaits.
+        sys.excepthook(type(error), error, error.__traceback__)
+
     def soon(self, action: Callable[[], None]) -> None:
         if not self._closed.is_set():
             with suppress(RuntimeError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,28 +73,17 @@ class FakeEngine:
         self.asked.append(("consumed", job, n, now))
 
 
-class Submission(AsyncSubmissionBase):
-    def __init__(self, app: App, job: JobId, inbox: Inbox) -> None:
-        super().__init__(app, job, inbox)
-        self.changes = 0
-        self.upcoming: list[Callable[[], None]] = []
-        """What happens while somebody waits."""
-        self.unhandled: list[Exception] = []
+class Event:
+    """What happens while somebody waits for it is whatever is due next."""
 
-    def _notify(self) -> None:
-        self.changes += 1
+    def __init__(self, app: App) -> None:
+        self._app = app
 
-    async def _change(self) -> None:
-        self.upcoming.pop(0)()
+    def set(self) -> None:
+        self._app.changes += 1
 
-    async def _checkpoint(self) -> None:
-        pass
-
-    def _within(self, timeout: float | None) -> AbstractContextManager[object]:
-        return nullcontext() if timeout is None else pytest.raises(IndexError)
-
-    def _unhandled(self, error: Exception) -> None:
-        self.unhandled.append(error)
+    async def wait(self) -> None:
+        self._app.upcoming.pop(0)()
 
 
 class Connection:
@@ -109,15 +97,35 @@ class Connection:
         self.performed.append("closed")
 
 
-class App(AsyncAppBase[Submission]):
+class App(AsyncAppBase[AsyncSubmissionBase]):
     def __init__(self) -> None:
         super().__init__(Limits(job_buffer=80))
         self.heard: list[object] = []
         self.tasks: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.later: list[Callable[[], None]] = []
+        self.clock = 7.0
+        self.changes = 0
+        self.upcoming: list[Callable[[], None]] = []
+        """What happens while somebody waits."""
+        self.reported: list[Exception] = []
 
     def now(self) -> float:
-        return 7.0
+        return self.clock
+
+    def event(self) -> Event:
+        return Event(self)
+
+    async def wait(self, event: Event, until: float | None) -> None:
+        if until is not None:
+            self.clock = until
+        else:
+            await event.wait()
+
+    async def checkpoint(self) -> None:
+        pass
+
+    def unhandled(self, error: Exception) -> None:
+        self.reported.append(error)
 
     def connect(self, action: Connect) -> None:
         self.connections[action.connection] = Connection()
@@ -131,8 +139,8 @@ class App(AsyncAppBase[Submission]):
     def soon(self, action: Callable[[], None]) -> None:
         self.later.append(action)
 
-    def _make_submission(self, job: JobId, inbox: Inbox) -> Submission:
-        return Submission(self, job, inbox)
+    def _make_submission(self, job: JobId, inbox: Inbox) -> AsyncSubmissionBase:
+        return AsyncSubmissionBase(self, job, inbox)
 
 
 def entered() -> tuple[App, FakeEngine]:
@@ -220,7 +228,7 @@ def test_a_result_is_waited_for_and_stays() -> None:
     app, engine = entered()
     submission = app.submit("/f")
     end = JobFinished(JOB, COMPLETE, data(1), None)
-    submission.upcoming.append(lambda: bring(app, engine, DataReceived(JOB, data(1), 1), end))
+    app.upcoming.append(lambda: bring(app, engine, DataReceived(JOB, data(1), 1), end))
     assert run(submission.result()).value == 1
     assert run(submission.result()).value == 1
     assert submission.done
@@ -231,9 +239,11 @@ def test_a_result_is_waited_for_and_stays() -> None:
 def test_a_result_is_not_waited_for_past_its_timeout() -> None:
     app, _ = entered()
     submission = app.submit("/f")
-    with pytest.raises(TimeoutError, match="goes on"):
-        submission.result(1.0).send(None)
+    for timeout in (1.0, 0.0, -1.0):
+        with pytest.raises(TimeoutError, match="goes on"):
+            submission.result(timeout).send(None)
     assert not submission.done
+    assert app.clock == 8.0
 
 
 def test_predict_cancels_what_its_caller_gives_up() -> None:
@@ -292,7 +302,7 @@ def test_leaving_the_block_cancels() -> None:
 def test_iterations_give_values_and_end() -> None:
     app, engine = entered()
     submission = app.submit("/f")
-    submission.upcoming += [
+    app.upcoming += [
         lambda: bring(app, engine, DataReceived(JOB, data(1), 100)),
         lambda: bring(app, engine, JobFinished(JOB, COMPLETE, data(1), None)),
     ]
@@ -351,12 +361,12 @@ def test_callbacks_plain_and_async_run_in_order_and_alone() -> None:
     assert submission.on("data", lambda item: seen.append(item.value)) is submission
     submission.on("data", fails).on("data", later)
     assert len(app.tasks) == 1
-    submission.upcoming.append(
+    app.upcoming.append(
         lambda: bring(app, engine, DataReceived(JOB, data(1), 1), JobFinished(JOB, COMPLETE, data(1), None))
     )
     run(app.tasks[0]())
     assert seen == [1, ("async", 1)]
-    assert [str(error) for error in submission.unhandled] == ["1"]
+    assert [str(error) for error in app.reported] == ["1"]
     # A callback that comes after the end is called with what was held for it.
     submission.on("status", seen.append)
     assert len(app.tasks) == 2
