@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Stage: TypeAlias = Literal["pending", "generating", "complete", "error"]
 
 
-class Progress(Struct, frozen=True):
+class Progress(Struct, frozen=True, repr_omit_defaults=True):
     """One bar of a job's progress; nested bars come as several, the outermost first.
 
     Servers send either ``progress`` (a fraction) or ``index`` and ``length`` (steps done, and in all); the others are None.
@@ -27,7 +27,7 @@ class Progress(Struct, frozen=True):
     desc: str | None = None
 
 
-class Status(Struct, frozen=True):
+class Status(Struct, frozen=True, repr_omit_defaults=True):
     """How a job stands. The last one of a job, and no other, has ``stage`` ``"complete"`` or ``"error"``.
 
     A cancelled job ends as ``complete`` with ``success`` False and ``code`` ``"cancelled"``.
@@ -51,7 +51,7 @@ class Status(Struct, frozen=True):
     """When the client heard of it (UTC)."""
 
 
-class Log(Struct, frozen=True):
+class Log(Struct, frozen=True, repr_omit_defaults=True):
     """A line that the app's function showed its user (``gr.Info``, ``gr.Warning``; Gradio 3.36 and later)."""
 
     message: str

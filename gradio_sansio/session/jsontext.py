@@ -78,9 +78,20 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode(value, enc_hook=_plain)
 
 
+_MISSING: Final = frozenset({"NaTType", "NAType"})
+"""What pandas has in place of a value; neither compares as others do."""
+
+
 def _plain(value: object) -> object:
-    """numpy arrays and scalars, and what behaves like them, by their own conversion; without importing any of them."""
-    convert = getattr(value, "tolist", None)
-    if callable(convert):
-        return convert()
+    """What numpy and pandas have that JSON has too, by their own conversions; without importing either.
+
+    Arrays, scalars and columns are lists and numbers, a point in time is its ISO text, and a table is what a Dataframe takes.
+    """
+    if type(value).__name__ in _MISSING:
+        return None
+    if hasattr(value, "columns") and callable(to_numpy := getattr(value, "to_numpy", None)):
+        return {"headers": [str(column) for column in value.columns], "data": to_numpy()}
+    for method in ("tolist", "isoformat"):
+        if callable(convert := getattr(value, method, None)):
+            return convert()
     raise TypeError(f"a {type(value).__name__} has no JSON form")

@@ -241,8 +241,29 @@ class Array:
         return self.plain
 
 
+class Moment:
+    """As pandas has them: not of `datetime`'s own encoding."""
+
+    def isoformat(self) -> str:
+        return "2026-11-24T00:00:00"
+
+
+class NaTType(Moment):
+    """The one that there isn't."""
+
+
+class Table:
+    """Behaves like a table of pandas or polars."""
+
+    columns = ("a", 2)
+
+    def to_numpy(self) -> Array:
+        return Array([[1, Moment()], [3, NaTType()]])
+
+
 class Odd:
     tolist = "not a method"
+    columns = ("a",)
 
 
 # Name, value, text.
@@ -251,6 +272,7 @@ ENCODED: list[tuple[str, object, bytes]] = [
     ("a tuple", (1, (2,)), b"[1,[2]]"),
     ("an array", [Array([[1, 2], [3, 4]])], b"[[[1,2],[3,4]]]"),
     ("an array of arrays", Array([Array(1.5)]), b"[1.5]"),
+    ("a table", [Table()], b'[{"headers":["a","2"],"data":[[1,"2026-11-24T00:00:00"],[3,null]]}]'),
     ("NaN", [math.nan, math.inf], b"[null,null]"),
 ]
 
