@@ -21,6 +21,9 @@ CHAIN: Final = 64
 """How many messages of edits may stand between a buffered value and a whole one: bounds both memory and rebuilding."""
 
 
+_ACTIONS: Final = ("replace", "append", "add", "delete")
+
+
 class DiffError(Exception):
     """Edits that don't fit the value they are for."""
 
@@ -40,6 +43,33 @@ def apply_edits(value: Any, edits: object) -> Any:
             raise DiffError(f"an edit must be [action, path, value], not {_brief(edit)}")
         value = _apply(value, edit[0], edit[1], edit[2], owned)
     return value
+
+
+def are_edits(outputs: list[Any]) -> bool:
+    """Whether what should be outputs could be edits of some."""
+    return all(
+        is_list(edits)
+        and all(
+            is_list(edit) and len(edit) == 3 and edit[0] in _ACTIONS and is_list(edit[1]) for edit in edits
+        )
+        for edits in outputs
+    )
+
+
+def replaced(outputs: list[Any], hidden: frozenset[int]) -> list[Any] | None:
+    """What edits of unknown outputs make of them, or None if that depends on what they were. The hidden ones are always null.
+
+    Raises:
+        DiffError: as for ``apply_edits``.
+    """
+    if not are_edits(outputs):
+        raise DiffError("they are no edits")
+    values: list[Any] = []
+    for i, edits in enumerate(outputs):
+        if i not in hidden and not (edits and edits[0][:2] == ["replace", []]):
+            return None
+        values.append(apply_edits(None, edits))
+    return values
 
 
 def _apply(value: Any, action: str, path: list[Any], new: Any, owned: dict[int, Any]) -> Any:

@@ -9,22 +9,25 @@ Rules:
   ended job refuses anything.
 * Each yield comes as a status and then its data; the last data comes before the terminal status. A last value that equals the last
   yield, as servers repeat it, is not told twice.
+* Before 6.27 a server knows the generators of a session by their addresses in memory. One that was stopped, or failed, leaves its last
+  value behind there, and the next at that address begins with edits of it (seen live with 4.20.1 and 4.22.0). Such yields are told
+  only where the edits say all; the end has the whole value in any case.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final, Literal
 
 from msgspec import UNSET
 
 from gradio_sansio.commands import ExchangeCommand
 from gradio_sansio.errors import GradioError, JobCancelled, RemoteProtocolError
-from gradio_sansio.events import DataReceived, Event, JobFinished, JobId, LogReceived, StatusChanged
+from gradio_sansio.events import DataReceived, Event, JobFinished, JobId, Logged, LogReceived, StatusChanged
 from gradio_sansio.session.api_info import Endpoint
 from gradio_sansio.session.config import Dependency, Dialect
-from gradio_sansio.session.diff import DiffError, Outputs
+from gradio_sansio.session.diff import DiffError, Outputs, are_edits, replaced
 from gradio_sansio.session.failures import app_error, failed
 from gradio_sansio.session.messages import (
     Estimation,
@@ -89,6 +92,8 @@ TRANSITIONS: Final[dict[JobState, dict[JobInput, JobState]]] = {
     JobState.ENDED: {},
 }
 
+ADDRESSES: Final = (6, 27, 0)
+"""Up to this version generators are known by their addresses."""
 EVENT_SIZE: Final = 256
 """Bytes that an event counts beyond what came on the wire for it."""
 MAX_BARS: Final = 100
@@ -117,6 +122,9 @@ class JobBoard:
         self.rendered: list[object] = []
         """What results said of components and functions that came to be."""
 
+    def log(self, level: Literal["debug", "info", "warning"], message: str) -> None:
+        self.actions.append(Logged(level, message))
+
 
 class Job:
     """The record of one job, and its voice towards the application."""
@@ -127,6 +135,7 @@ class Job:
         "_last",
         "_outputs",
         "_position",
+        "_rebased",
         "_size",
         "_stage",
         "data",
@@ -137,6 +146,7 @@ class Job:
         "outstanding",
         "queued",
         "state",
+        "succeeded",
         "timeout",
     )
 
@@ -163,6 +173,8 @@ class Job:
         self.state: JobState = JobState.SUBMITTED
         self.outstanding: int = 0
         """Bytes of events that the application has not taken yet."""
+        self.succeeded: bool = False
+        """It has ended with a result."""
         self.timeout: float | None = timeout
         """Seconds that it may take, as the caller said."""
         self._board = board
@@ -171,6 +183,8 @@ class Job:
         self._position: int | None = None
         self._size: int | None = None
         self._outputs: Outputs | None = None
+        self._rebased = False
+        """Edits came of outputs that are not known."""
         self._last: Data | None = None
         self._tell(Status(queue=self.queued, stage="pending", time=board.clock.at(now)), 0)
 
@@ -182,6 +196,11 @@ class Job:
     def waits(self) -> bool:
         """The server said that others come first, and has not said yet that it began."""
         return self.state is JobState.QUEUED and self._position is not None
+
+    @property
+    def yielded(self) -> bool:
+        """A value of it has come."""
+        return self._outputs is not None
 
     # What the server says.
 
@@ -216,8 +235,10 @@ class Job:
             )
             self._board.actions.append(LogReceived(self.id, log, self._count_in(size)))
 
-    def generating(self, output: Output, success: object, size: int, now: float, *, diffs: bool) -> None:
-        """One yield. With ``diffs``, all but the first carry edits."""
+    def generating(
+        self, output: Output, success: object, size: int, now: float, *, diffs: bool, stale: bool = False
+    ) -> None:
+        """One yield. With ``diffs``, all but the first carry edits; the first too if it is ``stale``: made from another job's last."""
         if not self._step(JobInput.YIELDED):
             return
         if failed(output, success):
@@ -230,6 +251,15 @@ class Job:
         try:
             if diffs and self._outputs is not None:
                 self._outputs = self._outputs.edited(output.data)
+            elif diffs and (self._rebased or (stale and self._may_be_edits(output.data))):
+                values = replaced(output.data, self._hidden)
+                self._rebased = values is None
+                if values is None:
+                    self._board.log(
+                        "warning", "a yield is left out: the server made it from another job's last value"
+                    )
+                    return
+                self._outputs = Outputs(values)
             else:
                 self._outputs = Outputs(output.data)
         except DiffError as error:
@@ -254,11 +284,14 @@ class Job:
         )
         self._deliver(self._outputs, size, time)
 
-    def told(self, message: Message, size: int, now: float, *, diffs: bool) -> bool:
+    def _may_be_edits(self, outputs: list[Any]) -> bool:
+        return self._board.version < ADDRESSES and are_edits(outputs)
+
+    def told(self, message: Message, size: int, now: float, *, diffs: bool, stale: bool = False) -> bool:
         """What a queue says of the job, in whatever dialect. False if it means nothing to a job."""
         match message:
             case ProcessGenerating():
-                self.generating(message.output, message.success, size, now, diffs=diffs)
+                self.generating(message.output, message.success, size, now, diffs=diffs, stale=stale)
             case Estimation():
                 self.estimation(message, now)
             case ProcessStarts():
@@ -333,6 +366,7 @@ class Job:
 
     def _finish(self, status: Status, error: GradioError | None) -> None:
         if self._step(JobInput.FINISHED):
+            self.succeeded = error is None
             self._board.actions.append(JobFinished(self.id, status, self._last, error))
             self._board.finished.append(self)
             self._outputs = None

@@ -460,16 +460,7 @@ class GradioServer:
             job.reply.answer(Answer(200 if success else 500, output))
         elif job.acknowledged:
             # Its end was told already, when it was cancelled in the queue.
-            session = self.sessions.get(job.session)
-            if self.version < (5, 46, 0) and session is not None and session.reader is not None:
-                message = {
-                    "msg": "unexpected_error",
-                    "event_id": None,
-                    "message": repr(job.event_id),
-                    "success": False,
-                }
-                self._write(session, encode(message))
-                session.reader.cut(Cut.RESET)
+            self._break_stream(job)
         else:
             self._tell_end(job, output, success=success)
         if job.function.queue:
@@ -483,6 +474,16 @@ class GradioServer:
         session.pending.discard(job.event_id)
         if not session.pending:
             self._end_stream(session)
+
+    def _break_stream(self, job: ServerJob) -> None:
+        """A job ended for the second time: up to 5.45 the stream breaks over that, and what waits in the session stays there."""
+        session = self.sessions.get(job.session)
+        if self.version < (5, 46, 0) and session is not None and (reader := session.reader) is not None:
+            text = repr(job.event_id)
+            message = {"msg": "unexpected_error", "event_id": None, "message": text, "success": False}
+            self._write(session, encode(message))
+            session.reader = None
+            reader.cut(Cut.RESET)
 
     # Stopping.
 
@@ -504,6 +505,8 @@ class GradioServer:
         if named is not None and not named.muted and (named.state is JobState.RUNNING or named.killed):
             self._tell_end(named, {}, success=True)
             named.muted = True
+        elif named is not None and not named.muted and named.state is JobState.ENDED:
+            self._break_stream(named)
         for index in range(len(self.functions)):
             self._start_next(index)
 

@@ -19,14 +19,16 @@ Rules, each of them measured on servers:
 Stopping a job on the server, by version:
 
 * from 4.31 on, ``/cancel`` with the function's index kills every *running* job of that session and function, and tells only the named
-  one. With an index that is not in use it kills none, but takes the named job from the queue (6.14 and later) or the books. So the
-  true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until a
+  one. With an index that is not in use it kills none, but takes the named job from the queue (6.14 and later); one that runs goes
+  on. So the true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until a
   moment (``HOLD``) has passed in which no other was seen to run. The moment is needed because the job may end by itself just then,
   and the next in line, which starts in its place, would be met by the kill. For the same reason a new job of the function is not
   joined while a kill is under way: over another connection it could overtake that;
 * before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
   acknowledged. So such a job is left alone until it starts, and stopped then;
-* before 4.31, ``/reset`` stops a generator; from then on nothing more comes for it, and the server never ends the stream.
+* so it breaks if a job ends just before it is killed. The session's messages are still there then (4.44.1), and are read on;
+* before 4.31, ``/reset`` stops a generator that has yielded; from then on nothing more comes for it, and the server never ends the
+  stream. Before its first yield it changes nothing, so it comes once more then.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ from gradio_sansio.session.messages import (
     Heartbeat,
     Message,
     ProcessCompleted,
+    ProcessGenerating,
     ServerStopped,
     UnexpectedError,
     decode_message,
@@ -120,6 +123,8 @@ class SharedStream:
         self._jobs: dict[str, Job] = {}
         self._event_ids: dict[JobId, str] = {}
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
+        self._stale = False
+        """A job ended without a result: the server may have kept its last value (see ``job``)."""
         self._early_input: dict[JobId, bytes] = {}
         """The latest input for jobs whose join has not been answered yet."""
         self._ending_input: set[JobId] = set()
@@ -186,7 +191,10 @@ class SharedStream:
             return
         del self._jobs[event_id]
         self._suspects.discard(job.id)
-        self._bury(event_id, job.endpoint.fn_index, stop_at_start=job.state is not JobState.RUNNING)
+        unstoppable = self._app.config.version < (4, 31, 0) and not job.yielded
+        self._bury(
+            event_id, job.endpoint.fn_index, stop_at_start=unstoppable or job.state is not JobState.RUNNING
+        )
         if job.state is JobState.RUNNING:
             self._stop_running(event_id, job.endpoint.fn_index, now)
         else:
@@ -427,6 +435,11 @@ class SharedStream:
                 if self._state is StreamState.OPEN:
                     self._step(StreamInput.CLOSE_STREAM)
                 return
+            case UnexpectedError(event_id=None) if self._ended_twice(message):
+                self._drop_stream()
+                if self._jobs:
+                    self._open(now)
+                return
             case UnexpectedError(event_id=None) | ServerStopped():
                 # 4.44 repeats it some twenty times a second until its reader goes away.
                 said = message.message if isinstance(message, UnexpectedError) else "Server stopped."
@@ -446,11 +459,20 @@ class SharedStream:
         else:
             self._app.log("debug", f"a message for an unknown job: {kind_of(message)}")
 
+    def _ended_twice(self, message: UnexpectedError) -> bool:
+        """The server broke the stream over a job that ended by itself just before it was stopped: what it says is the job's id."""
+        said = message.message
+        return (
+            (4, 31, 0) <= self._app.config.version < (5, 46, 0)
+            and isinstance(said, str)
+            and said.strip("'") in self._ended
+        )
+
     def _tell(self, event_id: str, job: Job, message: Message, size: int, now: float) -> None:
         waited = job.waits
         if isinstance(message, UnexpectedError):
             job.fail(self._disconnected(f"the server gave the job up ({str(message.message)[:200]})"), now)
-        elif not job.told(message, size, now, diffs=self._diffs):
+        elif not job.told(message, size, now, diffs=self._diffs, stale=self._stale):
             self._app.log("debug", f"an unknown message: {kind_of(message)}")
         if job.id in self._suspects:
             self._suspects.remove(job.id)
@@ -463,7 +485,7 @@ class SharedStream:
             fn_index = job.endpoint.fn_index
             del self._jobs[event_id]
             del self._event_ids[job.id]
-            self._bury(event_id, fn_index, stop_at_start=False)
+            self._bury(event_id, fn_index, stop_at_start=False, whole=job.succeeded)
             if not isinstance(message, (ProcessCompleted, UnexpectedError)):
                 # It ended here on account of what it said, and goes on there.
                 self._stop_running(event_id, fn_index, now)
@@ -487,7 +509,9 @@ class SharedStream:
                     del self._owed[fn_index]
         elif isinstance(message, Estimation):
             pass
-        elif ended.stop_at_start:
+        elif ended.stop_at_start and (
+            self._app.config.version >= (4, 31, 0) or isinstance(message, ProcessGenerating)
+        ):
             ended.stop_at_start = False
             self._stop_running(event_id, fn_index, now)
         elif self._owed.get(fn_index) == event_id and not self._app.timers.armed(Timer.KILL, fn_index):
@@ -510,7 +534,8 @@ class SharedStream:
 
     # Stopping jobs on the server.
 
-    def _bury(self, event_id: str, fn_index: int, *, stop_at_start: bool) -> None:
+    def _bury(self, event_id: str, fn_index: int, *, stop_at_start: bool, whole: bool = False) -> None:
+        self._stale = self._stale or not whole
         self._ended[event_id] = _Ended(fn_index, stop_at_start)
         if len(self._ended) > self._app.limits.tombstones:
             self._ended.popitem(last=False)
@@ -523,7 +548,6 @@ class SharedStream:
         if self._app.config.version < (4, 31, 0):
             self._app.post(self, "/reset", encode({"event_id": event_id}), now)
         elif self._may_run(fn_index) or self._waiting(fn_index):
-            self._cancel(event_id, NO_FUNCTION, now)
             self._owed[fn_index] = event_id
             self._app.timers.arm(Timer.KILL, fn_index, now + HOLD)
         else:

@@ -20,7 +20,15 @@ from gradio_sansio.errors import (
     QuotaExceeded,
     RemoteProtocolError,
 )
-from gradio_sansio.events import DataReceived, Event, JobFinished, JobId, LogReceived, StatusChanged
+from gradio_sansio.events import (
+    DataReceived,
+    Event,
+    JobFinished,
+    JobId,
+    Logged,
+    LogReceived,
+    StatusChanged,
+)
 from gradio_sansio.session.api_info import Endpoint
 from gradio_sansio.session.config import Component, Dependency, Dialect
 from gradio_sansio.session.failures import HIDDEN
@@ -574,3 +582,66 @@ class JobMachine(RuleBasedStateMachine):
 
 
 TestJobMachine = JobMachine.TestCase
+
+
+# Edits of what another job left behind.
+
+STALE: list[tuple[str, list[list[Any]], list[list[Any]]]] = [
+    # Name, what yields carry, and the values that come of them.
+    ("values", [[1, "a"], [[["replace", [], 2]], [["append", [], "b"]]]], [[1, "a"], [2, "ab"]]),
+    ("all replaced", [[[["replace", [], 1]], [["replace", [], "a"], ["append", [], "b"]]]], [[1, "ab"]]),
+    (
+        "known later",
+        [
+            [[["replace", [], 1]], []],
+            [[["replace", [], 2]], [["append", [], "b"]]],
+            [[["replace", [], 3]], [["replace", [], "c"]]],
+            [[["replace", [], 4]], []],
+        ],
+        [[3, "c"], [4, "c"]],
+    ),
+    ("never known", [[[], []], [[["add", ["k"], 1]], [["delete", [0], None]]]], []),
+    ("no edits after all", [[[["replace", []]], "a"]], [[[["replace", []]], "a"]]),
+    ("an action that there isn't", [[[["move", [], 1]], []]], [[[["move", [], 1]], []]]),
+    ("a path that is none", [[[["replace", "p", 1]], []]], [[[["replace", "p", 1]], []]]),
+]
+
+
+@pytest.mark.parametrize(("name", "yields", "values"), STALE, ids=[name for name, _, _ in STALE])
+def test_yields_made_from_what_another_job_left(
+    name: str, yields: list[list[Any]], values: list[list[Any]]
+) -> None:
+    stage = Stage(version=(4, 22, 0))
+    for data in yields:
+        stage.job.generating(Output(data=data), True, 1, 101, diffs=True, stale=True)
+    told = stage.tell()
+    assert [event.data.data for event in told if isinstance(event, DataReceived)] == values
+    left_out = [event for event in told if isinstance(event, Logged)]
+    assert len(left_out) == len(yields) - len(values)
+    stage.job.answered(Output(data=[9, "whole"]), True, None, 1, 101)
+    ended = stage.the_end()
+    assert ended.data is not None
+    assert ended.data.data == [9, "whole"]
+
+
+@pytest.mark.parametrize(("version", "stale"), [((6, 27, 0), True), ((4, 22, 0), False)])
+def test_a_first_yield_that_looks_like_edits_is_taken_at_its_word(
+    version: tuple[int, int, int], stale: bool
+) -> None:
+    stage = Stage(version=version)
+    data = [[["replace", [], 1]], []]
+    stage.job.generating(Output(data=data), True, 1, 101, diffs=True, stale=stale)
+    assert [event.data.data for event in stage.tell() if isinstance(event, DataReceived)] == [data]
+
+
+def test_the_hidden_state_of_what_another_job_left_is_no_matter() -> None:
+    stage = Stage(replace(DEPENDENCY, outputs=(TEXTBOX, STATE)), version=(5, 49, 1))
+    stage.job.generating(Output(data=[[["replace", [], 1]], []]), True, 1, 101, diffs=True, stale=True)
+    assert [event.data.data for event in stage.tell() if isinstance(event, DataReceived)] == [[1]]
+
+
+def test_what_follows_edits_of_unknown_outputs_must_be_edits() -> None:
+    stage = Stage(version=(4, 22, 0))
+    stage.job.generating(Output(data=[[], []]), True, 1, 101, diffs=True, stale=True)
+    stage.job.generating(Output(data=[5, []]), True, 1, 101, diffs=True, stale=True)
+    assert isinstance(stage.the_end().error, RemoteProtocolError)
