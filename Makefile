@@ -8,12 +8,13 @@ PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_t
 # Without it pyright looks for a newer release of itself at each run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test check bench docs servers newest-server clean
+.PHONY: help demo test check bench docs servers newest-server versions clean
 
 help:
 	@echo "make demo    call a real Gradio app in three styles; SOURCE=<url or user/space> calls that one instead"
 	@echo "make test    the whole suite: the core with its coverage, the adapters, real servers, the built wheel"
 	@echo "make servers build the older servers too, so that make test tries them (.ci/run does)"
+	@echo "make versions  try every version of Gradio, and write docs/versions.md"
 	@echo "make check   linter, formatter, both type checkers, type completeness"
 	@echo "make bench   measure the engine"
 	@echo "make docs    check that what is drawn from the code is up to date"
@@ -46,6 +47,9 @@ docs: .venv/made
 
 servers:
 	@$(PYTHON) tests/servers/environments.py
+
+versions: .venv/made servers
+	$(BIN)/pytest tests/live/test_versions.py tests/live/test_random_cancels.py --versions-page docs/versions.md
 
 newest-server:
 	@$(PYTHON) tests/servers/environments.py --newest

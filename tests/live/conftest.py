@@ -12,14 +12,15 @@ import re
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from tests.live.matrix import Outcome, Stop, write_page
 from tests.live.ways import WAYS, Way
-from tests.servers.environments import known_versions
+from tests.servers.environments import BuildError, interpreter, known_versions
 from tests.servers.server import GradioServer
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STARTED = pytest.StashKey[list[GradioServer]]()
+OUTCOMES = pytest.StashKey[list[Outcome]]()
+STOPS = pytest.StashKey[list[Stop]]()
 SHOWN = 40  # lines of each server's output in a report
 SETTLE = 1.0  # seconds for what a test began to end after it
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--versions-page", type=Path, help="write to this file what was found about versions")
 
 
 class StartServer(Protocol):
@@ -40,6 +47,17 @@ def version(request: pytest.FixtureRequest) -> str:
     """The newest version of Gradio that there is a requirements file for; `test_versions.py` has the others."""
     found: str = request.param
     return found
+
+
+@pytest.fixture(scope="session")
+def built() -> frozenset[str]:
+    """The versions that can be started here: `make test` alone builds the newest only."""
+    found: set[str] = set()
+    for version in known_versions():
+        with suppress(BuildError):
+            interpreter(version)
+            found.add(version)
+    return frozenset(found)
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +89,12 @@ def wide_server(version: str, start_server: StartServer) -> GradioServer:
 def auth_server(version: str, start_server: StartServer) -> GradioServer:
     """The same app behind a login: `user` and `secret`."""
     return start_server(version, "--auth", "user:secret")
+
+
+@pytest.fixture(scope="session")
+def stops(request: pytest.FixtureRequest) -> list[Stop]:
+    """For what is measured of cancelling."""
+    return request.config.stash.setdefault(STOPS, [])
 
 
 @pytest.fixture(params=WAYS)
@@ -124,8 +148,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if item.path.name == "test_versions.py" and (report.when == "call" or report.failed):
+        parameters = item.callspec.params if isinstance(item, pytest.Function) else {}
+        scenario = item.originalname.removeprefix("test_").replace("_", " ")
+        item.config.stash.setdefault(OUTCOMES, []).append(
+            Outcome(parameters["version"], scenario, parameters.get("way", "all"), report.passed)
+        )
     if report.failed:
         for server in item.config.stash.get(STARTED, []):
             lines = server.output.splitlines()[-SHOWN:]
             report.sections.append((f"Gradio {server.version} at {server.url}", "\n".join(lines)))
     return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--versions-page")
+    if path is not None:
+        stash = session.config.stash
+        write_page(path, stash.get(OUTCOMES, []), stash.get(STOPS, []), WAYS)

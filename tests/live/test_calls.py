@@ -58,6 +58,8 @@ PLAIN = [
     Call("/table", {"rows": ROWS}, {"headers": ["1", "2"], "data": [[2, 1], [4, 3]], "metadata": None}),
     Call("/json", {"value": {"a": [1, None, -0.5, True, ""]}}, {"got": {"a": [1, None, -0.5, True, ""]}}),
     Call("/whoami", {}, "nobody"),
+    Call("/header", {"name": "x-nothing"}, "none"),
+    Call("/counting", {}, 0),
     Call("/stop", {}, "stopped"),
 ]
 

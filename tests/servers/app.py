@@ -29,10 +29,26 @@ def add(a: float, b: float) -> float:
     return a + b
 
 
+STEPS: dict[object, float] = {}
+"""When each job of `count` made its last step; a server forgets a stopped one without closing it."""
+STILL = 0.5
+
+
 def count(n: float, delay: float) -> Iterator[int]:
-    for i in range(int(n)):
-        time.sleep(delay)
-        yield i
+    this = object()
+    try:
+        for i in range(int(n)):
+            STEPS[this] = time.monotonic()
+            time.sleep(delay)
+            yield i
+    finally:
+        STEPS.pop(this, None)
+
+
+def counting() -> int:
+    """How many jobs of `count` have made a step just now."""
+    since = time.monotonic() - STILL
+    return sum(step > since for step in list(STEPS.values()))
 
 
 def chat(message: str, delay: float) -> Iterator[str]:
@@ -147,6 +163,15 @@ def whoami(request: gr.Request) -> str:
     return getattr(request, "username", None) or "nobody"
 
 
+def header(name: str, request: gr.Request) -> str:
+    """A header of the request that took the job here."""
+    headers = request.headers
+    found = (
+        headers.get(name) if hasattr(headers, "get") else getattr(headers, name, None)
+    )  # 3.x has an object
+    return str(found or "none")
+
+
 def stop() -> str:
     return "stopped"
 
@@ -213,7 +238,7 @@ def build(concurrency: int) -> Any:
         endpoint(crash, text(), text("out"), "crash")
         endpoint(fail_late, number(), number("i"), "fail_late")
         sleeping = endpoint(slow, number("seconds"), text("out"), "slow", limit=1)
-        counting = endpoint(count, [number(), number("delay")], number("i"), "count_forever")
+        endless = endpoint(count, [number(), number("delay")], number("i"), "count_forever")
         endpoint(counter, [number("step"), total], [number("total"), total], "counter")
         endpoint(file, gr.File(label="upload"), gr.File(label="result"), "file")
         endpoint(files, gr.File(label="uploads", file_count="multiple"), gr.JSON(), "files")
@@ -241,7 +266,9 @@ def build(concurrency: int) -> Any:
         endpoint(shrink, number(), gr.JSON(), "shrink")
         endpoint(odd, None, gr.JSON(), "odd")
         endpoint(whoami, None, text("out"), "whoami")
-        endpoint(stop, None, text("out"), "stop", queue=False, cancels=[sleeping, counting])
+        endpoint(header, text("name"), text("out"), "header")
+        endpoint(counting, None, number("jobs"), "counting", queue=False)
+        endpoint(stop, None, text("out"), "stop", queue=False, cancels=[sleeping, endless])
         if MAJOR >= 5:
             # What triggers it is nothing to a caller; the input need not be the image.
             camera = gr.Image(streaming=True)
