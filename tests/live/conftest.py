@@ -148,12 +148,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if item.path.name == "test_versions.py" and (report.when == "call" or report.failed):
-        parameters = item.callspec.params if isinstance(item, pytest.Function) else {}
+    told = report.when == "call" or report.failed
+    if told and isinstance(item, pytest.Function) and item.path.name == "test_versions.py":
+        parameters = item.callspec.params
         scenario = item.originalname.removeprefix("test_").replace("_", " ")
-        item.config.stash.setdefault(OUTCOMES, []).append(
-            Outcome(parameters["version"], scenario, parameters.get("way", "all"), report.passed)
-        )
+        way = str(parameters.get("way", "all"))
+        outcome = Outcome(str(parameters["version"]), scenario, way, report.passed)
+        item.config.stash.setdefault(OUTCOMES, []).append(outcome)
     if report.failed:
         for server in item.config.stash.get(STARTED, []):
             lines = server.output.splitlines()[-SHOWN:]
@@ -165,4 +166,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--versions-page")
     if path is not None:
         stash = session.config.stash
-        write_page(path, stash.get(OUTCOMES, []), stash.get(STOPS, []), WAYS)
+        outcomes, stops = stash.setdefault(OUTCOMES, []), stash.setdefault(STOPS, [])
+        write_page(path, outcomes, stops, WAYS)

@@ -157,7 +157,8 @@ async def test_payload(way: Way, server: GradioServer) -> None:
         a, b = (parameter.name for parameter in (await app.view_api()).named_endpoints["/add"].parameters)
         for payload in ([2, 3], (2, 3), {b: 3, a: 2}, {"a": 2, "b": 3}):
             assert (await app.predict("/add", payload)).value == 5
-        for nothing in ([], (), {}, None):
+        nothings: list[Any] = [[], (), {}, None]
+        for nothing in nothings:
             assert (await app.predict("/hello", nothing)).value == "hello, wörld ✓ 🎈"
         # Between what is given, and behind it, defaults are filled in.
         assert (await app.predict("/defaults", {"loud": True})).value == "HELLO WORLD HELLO WORLD (plain)"
@@ -178,7 +179,6 @@ async def test_payload(way: Way, server: GradioServer) -> None:
 
 async def test_numpy_and_pandas(way: Way, server: GradioServer) -> None:
     table = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
-    assert table["a"].sum().dtype == "int64"  # a scalar of numpy
     async with way.client(server.url) as app:
         assert (await app.predict("/add", [table["a"].sum(), table["a"].to_numpy()[0]])).value == 4
         assert (await app.predict("/json", [{"a": table["a"], "b": table["b"].to_numpy()}])).value == {
