@@ -12,6 +12,7 @@ from gradio_sansio.errors import (
     AppError,
     AuthError,
     ConnectError,
+    Disconnected,
     GradioError,
     QueueFull,
     QuotaExceeded,
@@ -80,8 +81,12 @@ def refusal(
         return _invalid(value, where)
     if status == 503 and phase == "join" and detail:
         return QueueFull(f"the app takes no more jobs for now: {detail}", retry_after=_retry_after(headers))
+    if status in (502, 504) and phase in ("join", "the call"):
+        # From whatever stands before the app, which had passed the request on, and got no answer to it.
+        text = f"{where}; the app is down, or too slow for its proxy, and what became of the job is unknown"
+        return Disconnected(text, phase=phase, url=url)
     if status in (502, 503, 504):
-        # From whatever stands before the app: it is starting, down, or overloaded.
+        # It is starting, down, or overloaded.
         return ConnectError(f"{where}; the app is not up, or too slow for its proxy", phase=phase, url=url)
     if is_mapping(value) and "error" in value:
         # A function called directly, or found at fault before it ran.

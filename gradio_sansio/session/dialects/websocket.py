@@ -121,7 +121,7 @@ class WebSockets:
         """The time that a generator's clearing takes has passed."""
         self._next(fn_index, now)
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn."""
         for fn_index in self._lines:
             self._app.timers.disarm(Timer.REST, fn_index)
@@ -198,7 +198,7 @@ class WebSockets:
         call = self._by_exchange[exchange]
         opened = call.state is not SocketState.OPENING
         if isinstance(outcome, Response):
-            error = self._app.refusal(outcome, "join")
+            error = self._app.refusal(outcome, "websocket")
         elif isinstance(outcome, GradioError):
             error = lost(outcome, "websocket") if opened else outcome
         elif outcome == NORMAL and opened:

@@ -12,6 +12,7 @@ from gradio_sansio.errors import (
     AppError,
     AuthError,
     ConnectError,
+    Disconnected,
     GradioError,
     QueueFull,
     QuotaExceeded,
@@ -214,8 +215,9 @@ REFUSALS: list[tuple[str, int, object, type[GradioError], dict[str, object], str
         {"phase": "join", "url": URL},
         "not up, or too slow",
     ),
-    ("502", 502, {"detail": "Queue"}, ConnectError, {"phase": "join", "url": URL}, "not up, or too slow"),
-    ("504", 504, b"", ConnectError, {"phase": "join", "url": URL}, "not up, or too slow"),
+    # The gateway had passed them on.
+    ("502", 502, {"detail": "Queue"}, Disconnected, {"phase": "join", "url": URL}, "the job is unknown"),
+    ("504", 504, b"", Disconnected, {"phase": "join", "url": URL}, "the job is unknown"),
     (
         "an error before the function ran",
         500,
@@ -344,6 +346,12 @@ def test_a_full_queue_is_told_by_the_join_alone() -> None:
     body = {"detail": "Queue is full."}
     assert type(refuse(503, body)) is QueueFull
     assert type(refuse(503, body, phase="config")) is ConnectError
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_says_what_became_of_jobs_alone(status: int) -> None:
+    assert type(refuse(status, b"", phase="the call")) is Disconnected
+    assert type(refuse(status, b"", phase="config")) is ConnectError
 
 
 def test_the_version_decides_on_quotes() -> None:
