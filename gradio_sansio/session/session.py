@@ -312,7 +312,7 @@ class Session:
                     transport.withdraw(job, now)
                     job.cancelled(now, by="by closing the app")
                 for transport in (*self._shared.values(), *self._isolated):
-                    transport.close()
+                    transport.close(now)
                 self._timers.arm(Timer.CLOSING, 0, now + self._limits.grace)
                 self._settle(now)
 

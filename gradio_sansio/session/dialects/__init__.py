@@ -23,7 +23,7 @@ class Transport(Protocol):
         """The application doesn't keep up with the job. Hold the server back, or say False where that would harm others."""
         ...
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         """The session ends; its jobs have been withdrawn."""
 
     @property

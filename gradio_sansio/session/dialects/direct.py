@@ -50,7 +50,7 @@ class DirectCalls:
     def drained(self, job: Job, now: float) -> None:
         pass
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         pass
 
     @property

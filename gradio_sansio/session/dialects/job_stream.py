@@ -103,7 +103,7 @@ class JobStreams:
         self._stop(call, now)
         self._forget(call)
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn."""
 
     @property

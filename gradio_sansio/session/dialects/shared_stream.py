@@ -133,6 +133,8 @@ class SharedStream:
         """Input under way."""
         self._then_kill: dict[ExchangeId, tuple[str, int]] = {}
         """Requests to dequeue a job, with the job that is to be killed after the answer."""
+        self._dequeuing: dict[ExchangeId, tuple[str, int]] = {}
+        """Requests to dequeue a job, with it and its function."""
         self._owed: dict[int, str] = {}
         """Functions of which a job is still to be killed, with its event id."""
         self._killing: dict[ExchangeId, int] = {}
@@ -198,17 +200,25 @@ class SharedStream:
         if job.state is JobState.RUNNING:
             self._stop_running(event_id, job.endpoint.fn_index, now)
         else:
-            self._stop_queued(event_id, now)
+            self._stop_queued(event_id, job.endpoint.fn_index, now)
         if self._isolated:
             self._drop_stream()
         elif self._paused:
             self._resume(now)
         self._pay(job.endpoint.fn_index, now)
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn. Joins under way are still stopped as they are answered."""
         self._closing = True
         self._drop_stream()
+        # Those that were cancelled while they waited may have started, and nobody will say so any more.
+        under_way = {fn_index for _, fn_index in self._dequeuing.values()}
+        for event_id, ended in self._ended.items():
+            if ended.stop_at_start and ended.fn_index not in under_way:
+                self._stop_running(event_id, ended.fn_index, now)
+                if self._app.config.version >= (4, 31, 0):
+                    # That stops all that run of the function.
+                    under_way.add(ended.fn_index)
 
     @property
     def idle(self) -> bool:
@@ -248,6 +258,10 @@ class SharedStream:
             if isinstance(result, GradioError):
                 self._app.log("info", f"cancelling on the server failed: {result}")
             ended = self._then_kill.pop(exchange, None)
+            dequeued = self._dequeuing.pop(exchange, None)
+            if dequeued is not None and (self._closing or self._isolated):
+                # It may have started before.
+                ended = dequeued
             if ended is not None:
                 self._stop_running(*ended, now)
             return
@@ -318,7 +332,7 @@ class SharedStream:
         """The server took a job that was cancelled, or lost, in the meantime."""
         self._bury(event_id, fn_index, stop_at_start=True)
         if self._state is not StreamState.CLOSED and not self._closing:
-            self._stop_queued(event_id, now)
+            self._stop_queued(event_id, fn_index, now)
         elif self._closing or self._app.config.version >= (6, 14, 0):
             # No stream would tell of its start. First from the queue, then to be stopped if it has started: one request for both
             # waits for what it kills, and in the meantime the job may start in its place (6.31).
@@ -540,9 +554,9 @@ class SharedStream:
         if len(self._ended) > self._app.limits.tombstones:
             self._ended.popitem(last=False)
 
-    def _stop_queued(self, event_id: str, now: float) -> None:
+    def _stop_queued(self, event_id: str, fn_index: int, now: float) -> None:
         if self._app.config.version >= (6, 14, 0):
-            self._cancel(event_id, NO_FUNCTION, now)
+            self._dequeuing[self._cancel(event_id, NO_FUNCTION, now)] = (event_id, fn_index)
 
     def _stop_running(self, event_id: str, fn_index: int, now: float) -> None:
         if self._app.config.version < (4, 31, 0):

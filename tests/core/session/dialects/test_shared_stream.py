@@ -1171,6 +1171,32 @@ def test_close_with_jobs_in_all_states() -> None:
         assert {world.there(job).state for job in (running, queued, joining)} == {JobState.ENDED}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_close_soon_after_a_cancel_that_crosses_with_the_jobs_start(version: tuple[int, int, int]) -> None:
+    """Nobody reads any more when the server says that it has started."""
+    for milliseconds in range(0, 400, 10):
+        world = World(version=version)
+        job = world.submit("/single", 50)
+        world.run(milliseconds / 1000)
+        world.cancel(job)
+        world.close()
+        world.run(Limits().grace)
+        states = {job.state for job in world.server.jobs}
+        assert JobState.QUEUED not in states
+        assert JobState.RUNNING not in states, milliseconds
+
+
+def test_an_isolated_job_whose_cancel_crosses_with_its_start() -> None:
+    for milliseconds in range(0, 400, 10):
+        world = World()
+        job = world.submit("/single", 50, isolated=True)
+        world.run(milliseconds / 1000)
+        world.cancel(job)
+        world.run(1.0)
+        assert {job.state for job in world.server.jobs} <= {JobState.ENDED}, milliseconds
+        world.finish()
+
+
 def test_close_waits_for_no_longer_than_the_grace() -> None:
     world = World()
     world.server.join_delay = 1000.0
