@@ -103,8 +103,10 @@ class Connection:
                 app.engine.received(self._id, data, anyio.current_time())
                 app.pump()
         except (anyio.BrokenResourceError, anyio.BusyResourceError, OSError, ValueError) as error:
+            self._account()
             self._lost(error)
         else:
+            self._account()
             app.engine.peer_closed(self._id, anyio.current_time())
             app.pump()
             # There may be something left to be written; the engine closes when it is done.
@@ -123,6 +125,11 @@ class Connection:
             )
         except anyio.EndOfStream:
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "in the midst of the handshake") from None
+
+    def _account(self) -> None:
+        if not self._idle.is_set() and not self._unsent:
+            # It may have arrived, though the writer hasn't been told: what is repeated must not be what the server has.
+            self._app.engine.flushed(self._id, anyio.current_time())
 
     def _write_soon(self) -> None:
         if self._idle.is_set() and self._tasks is not None:

@@ -95,8 +95,10 @@ class Connection:
                 app.engine.received(self._id, bytes(data), trio.current_time())
                 app.pump()
         except (trio.BrokenResourceError, OSError, ValueError) as error:
+            self._account()
             self._lost(error)
         else:
+            self._account()
             app.engine.peer_closed(self._id, trio.current_time())
             app.pump()
             # There may be something left to be written; the engine closes when it is done.
@@ -111,6 +113,11 @@ class Connection:
         secured = trio.SSLStream(stream, context, server_hostname=server_name, https_compatible=True)
         await secured.do_handshake()
         return secured
+
+    def _account(self) -> None:
+        if not self._idle.is_set() and not self._unsent:
+            # It may have arrived, though the writer hasn't been told: what is repeated must not be what the server has.
+            self._app.engine.flushed(self._id, trio.current_time())
 
     def _write_soon(self) -> None:
         if self._idle.is_set() and self._tasks is not None:

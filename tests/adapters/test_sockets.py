@@ -7,15 +7,20 @@ import socket
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio._backends._asyncio
+import anyio._backends._trio
 import pytest
+import trio
 
-from gradio_sansio import ConnectError, Limits
+from gradio_sansio import ConnectError, Disconnected, Limits
 from gradio_sansio.testing.cases.base import FUNCTIONS, raises, serve
 from gradio_sansio.testing.loopback import Loopback
 from gradio_sansio.testing.network import Cut
 from gradio_sansio.testing.server import GradioServer
+from tests.live.fault_proxy import Fault, FaultProxy, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,9 +133,9 @@ def test_many_connections(subject: Subject) -> None:
 
         async def main() -> None:
             async with subject.client(server.url) as app:
-                submissions = [app.submit("/slow", [0.3], isolated=True) for _ in range(40)]
+                submissions = [app.submit("/slow", [2], isolated=True) for _ in range(40)]
                 for submission in submissions:
-                    assert (await submission.result()).value == "slept 0.3"
+                    assert (await submission.result()).value == "slept 2"
                 assert server.accepted >= 40
 
         subject.run(main)
@@ -151,5 +156,42 @@ def test_a_connection_that_went_away_unused(subject: Subject) -> None:
 
                     server.call(cut)
                     await subject.sleep(0.01)
+
+        subject.run(main)
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.HALF_OPEN])
+def test_what_the_server_has_is_not_sent_twice(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    """A peer may have a request, and be gone, before the task that wrote it goes on."""
+
+    def lag(kind: Any, name: str) -> None:
+        send = getattr(kind, name)
+
+        async def send_and_linger(self: Any, data: Any) -> None:
+            await send(self, data)
+            await anyio.sleep(0.05)
+
+        monkeypatch.setattr(kind, name, send_and_linger)
+
+    lag(trio.SocketStream, "send_all")
+    lag(anyio._backends._asyncio.SocketStream, "send")
+    lag(anyio._backends._trio.SocketStream, "send")
+    with serve() as server, FaultProxy(server.url, server.url) as proxy:
+
+        async def main() -> None:
+            async with subject.client(proxy.url) as app:
+                assert (await app.predict("/predict", ["x"])).value == "x"
+                proxy.aim(Phase.JOIN, fault, pause=0)
+                submission = app.submit("/predict", ["x"])
+                if fault is Fault.HALF_OPEN:
+                    await subject.until(proxy.fired.is_set)
+                    proxy.cut()
+                with raises(Disconnected):
+                    await submission.result()
+                assert proxy.strikes == 1
+                proxy.heal()
+                assert (await app.predict("/predict", ["x"])).value == "x"
 
         subject.run(main)
