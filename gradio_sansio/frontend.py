@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, assert_never, cast
 
@@ -523,7 +523,9 @@ class Values(Generic[T]):
         return cast(T, value)
 
     def __del__(self) -> None:
-        self._submission.drop(self._reader)
+        # An interrupt may have kept it from being one.
+        with suppress(AttributeError):
+            self._submission.drop(self._reader)
 
 
 class _AsyncValues(Generic[T]):

@@ -43,12 +43,11 @@ class App(AppBase[Submission]):
         try:
             loop.start()
             loop.opened.wait()
+            if loop.error is not None:
+                raise loop.error
         except BaseException:
             self.close()
             raise
-        if loop.error is not None:
-            self.close()
-            raise loop.error
 
     def predict(
         self, endpoint: str | int | None = None, payload: Payload = (), *, timeout: float | None = None
