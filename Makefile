@@ -8,7 +8,7 @@ PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_t
 # Without it pyright looks for a newer release of itself at each run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test check bench docs servers newest-server versions clean
+.PHONY: help demo test check bench faults docs servers newest-server versions clean
 
 help:
 	@echo "make demo    call a real Gradio app in three styles; SOURCE=<url or user/space> calls that one instead"
@@ -17,6 +17,7 @@ help:
 	@echo "make versions  try every version of Gradio, and write docs/versions.md"
 	@echo "make check   linter, formatter, both type checkers, type completeness"
 	@echo "make bench   measure the engine"
+	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make docs    check that what is drawn from the code is up to date"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -41,6 +42,9 @@ check: .venv/made
 
 bench: .venv/made
 	$(BIN)/python -m benchmarks
+
+faults: .venv/made servers
+	FAULTS=all FAULTS_PAGE=docs/faults.md $(BIN)/pytest tests/live/test_faults.py
 
 docs: .venv/made
 	$(BIN)/python -m docs.states --check
