@@ -14,7 +14,7 @@ from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobFinished, Logged
 from gradio_sansio.frontend import Driver, Operation
 from gradio_sansio_system import log
-from gradio_sansio_system.sockets import Sockets
+from gradio_sansio_system.sockets import SelectorSockets
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Loop(Driver):
         self.engine = engine
         self.opened: threading.Event = threading.Event()
         """Set once the app is open, or never will be."""
-        self._sockets = Sockets(self, ssl_context)
+        self._sockets = SelectorSockets(self, ssl_context)
         self.post: Callable[[Callable[[], object]], None] = self._sockets.post
         self._closed = False
         self._pid = os.getpid()

@@ -20,6 +20,15 @@ from __future__ import annotations
 
 from gradio_sansio.testing.cases import failures, opening, processes, submissions  # noqa: F401  # pyright: ignore[reportUnusedImport]  # they add to CASES
 from gradio_sansio.testing.cases.base import CASES, Case, cases_for
-from gradio_sansio.testing.subjects import AsyncioSubject, BlockingSubject, Subject, TrioSubject
+from gradio_sansio.testing.subjects import AsyncioSubject, BlockingSubject, LoopSubject, Subject, TrioSubject
 
-__all__ = ["CASES", "AsyncioSubject", "BlockingSubject", "Case", "Subject", "TrioSubject", "cases_for"]
+__all__ = [
+    "CASES",
+    "AsyncioSubject",
+    "BlockingSubject",
+    "Case",
+    "LoopSubject",
+    "Subject",
+    "TrioSubject",
+    "cases_for",
+]

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TypeAlias, TypeVar
@@ -245,6 +245,89 @@ class _Reported:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         sys.excepthook, threading.excepthook = self._before
+
+
+class Cancellable(Protocol):
+    """A task of a loop's."""
+
+    def cancel(self) -> object: ...
+
+
+class LoopSubject(Subject):
+    """An adapter for another loop whose coroutines are cancelled by an exception that is raised where they wait.
+
+    Args:
+        client: the adapter's.
+        run: runs a coroutine on the loop, to its end, and raises what it raised.
+        sleep: awaits that many seconds.
+        start: starts a coroutine beside those that run.
+    """
+
+    offers: frozenset[Need] = frozenset({"anything", "tasks"})
+
+    def __init__(
+        self,
+        client: Callable[..., AbstractAsyncContextManager[AnyApp]],
+        *,
+        run: Callable[[Coroutine[Any, Any, None]], object],
+        sleep: Callable[[float], Awaitable[object]],
+        start: Callable[[Coroutine[Any, Any, None]], Cancellable],
+    ) -> None:
+        self._client = client
+        self._run = run
+        self._sleep = sleep
+        self._start = start
+
+    def client(self, source: str, **options: Any) -> AbstractAsyncContextManager[AnyApp]:
+        return self._client(source, **options)
+
+    def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._run(main())
+
+    async def sleep(self, seconds: float) -> None:
+        await self._sleep(seconds)
+
+    async def together(self, *functions: Callable[[], Coroutine[Any, Any, T]]) -> list[T]:
+        results: dict[int, T] = {}
+        failures: list[BaseException] = []
+
+        async def run(place: int, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
+            try:
+                results[place] = await function()
+            except BaseException as error:  # it is raised below  # noqa: BLE001  # it is raised below
+                failures.append(error)
+
+        for place, function in enumerate(functions):
+            self._start(run(place, function))
+        while len(results) + len(failures) < len(functions):
+            await self._sleep(0.005)
+        if failures:
+            raise failures[0]
+        return [results[place] for place in range(len(functions))]
+
+    def reported(self) -> AbstractAsyncContextManager[list[BaseException]]:
+        return _Reported()
+
+    async def cancelled_after(
+        self, seconds: float, function: Callable[[], Coroutine[Any, Any, object]]
+    ) -> None:
+        outcome: list[BaseException | None] = []
+
+        async def run() -> None:
+            try:
+                await function()
+            except BaseException as error:  # it is looked at below  # noqa: BLE001  # it is looked at below
+                outcome.append(error)
+            else:
+                outcome.append(None)
+
+        task = self._start(run())
+        await self._sleep(seconds)
+        assert not outcome, f"it ended before it was cancelled: {outcome}"
+        task.cancel()
+        while not outcome:
+            await self._sleep(0.005)
+        assert outcome[0] is not None, "it was cancelled, and returned all the same"
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
