@@ -72,6 +72,8 @@ class Engine:
         deadline: seconds for opening the app, all its steps together; None for each step's own limit only.
         hub: the Hub's address.
         proxy: HTTP proxies to go through.
+        trace: keep the conversation, without secrets, for ``drain_trace``. A function is given each text that would be written, and
+            returns what is written in its place.
 
     Raises:
         TypeError, ValueError: an argument makes no sense; the text says which and why.
@@ -91,6 +93,7 @@ class Engine:
         deadline: float | None = None,
         hub: str = HUB,
         proxy: ProxySettings | None = None,
+        trace: bool | Callable[[str], str] = False,
     ) -> None:
         limits = limits or Limits()
         self._guard = Guard()
@@ -107,6 +110,7 @@ class Engine:
             headers=headers,
             deadline=deadline,
             hub=hub,
+            trace=trace,
         )
         self._wire = Wire(
             self._session,
@@ -149,6 +153,13 @@ class Engine:
         actions = self._actions[:]
         self._actions.clear()
         return actions
+
+    def drain_trace(self) -> list[str]:
+        """What was said to the app, and what it said, since the last call, as lines of a transcript; for ``trace``.
+
+        Call it whenever you drain: the lines are kept until then.
+        """
+        return self._session.drain_trace()
 
     # What the application asks.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import socket
@@ -10,10 +11,11 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Final, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
 from gradio_sansio import Engine, Limits, ProxySettings, SpaceStatus
-from gradio_sansio.events import Logged
+from gradio_sansio.commands import Command
+from gradio_sansio.events import Event, Logged
 
 HUB: Final = "https://huggingface.co"
 LOGGER: Final = logging.getLogger("gradio_sansio")
@@ -43,12 +45,19 @@ class Options(TypedDict, total=False):
     """An HTTP proxy, ``http://host:port``; by default what the environment names."""
     hub: str | None
     """The Hub's address; by default ``HF_ENDPOINT``, if it is set."""
+    trace: Callable[[str], object] | None
+    """Is given the conversation with the app, without its secrets, as lines of a transcript: ``open("trace.jsonl", "w").write``. It is
+    called where the engine runs, and should be quick."""
+    trace_mask: Callable[[str], str] | None
+    """Is given each text of a trace, and returns what is written in its place: to hide what you sent, too."""
 
 
 def make_engine(source: str, options: Options, now: float) -> Engine:
     """An engine with this machine's clock of the day, random bytes and environment behind it."""
     proxy = options.get("proxy")
-    return Engine(
+    trace = options.get("trace")
+    make = Engine if trace is None else functools.partial(_TracedEngine, trace)
+    return make(
         source,
         now=now,
         wall_clock=time.time(),
@@ -60,7 +69,27 @@ def make_engine(source: str, options: Options, now: float) -> Engine:
         deadline=options.get("deadline"),
         hub=options.get("hub") or os.environ.get("HF_ENDPOINT") or HUB,
         proxy=ProxySettings(http=proxy, https=proxy) if proxy else proxies_of_environment(),
+        trace=trace is not None and (options.get("trace_mask") or True),
     )
+
+
+class _TracedEngine(Engine):
+    """Hands its trace on whenever it is drained."""
+
+    def __init__(self, write: Callable[[str], object], source: str, **options: Any) -> None:
+        self._write: Callable[[str], object] | None = write
+        super().__init__(source, **options)
+
+    def drain(self) -> list[Command | Event]:
+        actions = super().drain()
+        for line in self.drain_trace():
+            try:
+                if self._write is not None:
+                    self._write(line)
+            except Exception as error:  # noqa: BLE001  # whatever it is, it must not end the app
+                self._write = None
+                log(Logged("warning", f"the trace ends here, since its writer raised {type(error).__name__}"))
+        return actions
 
 
 def proxies_of_environment() -> ProxySettings | None:

@@ -40,6 +40,7 @@ from gradio_sansio.session.jsontext import encode
 from gradio_sansio.session.opening import Opening
 from gradio_sansio.session.source import HUB, SpaceSource, check_token, parse_hub, parse_source
 from gradio_sansio.timers import Timers, WallClock
+from gradio_sansio.tracing import Recorder
 
 LATE: Final = 1.0
 """Seconds. A timer for the peer's silence that fires later than this says that the loop was blocked, not that the peer was silent."""
@@ -86,6 +87,8 @@ class Session:
         headers: further header fields for every request to the app.
         deadline: seconds for opening the app, all its steps together; None for each step's own limit only.
         hub: the Hub's address.
+        trace: keep the conversation, without secrets, for ``drain_trace``. A function is given each text that would be written, and
+            returns what is written in its place.
 
     Raises:
         TypeError, ValueError: an argument makes no sense; the text says which and why.
@@ -104,6 +107,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         deadline: float | None = None,
         hub: str = HUB,
+        trace: bool | Callable[[str], str] = False,
     ) -> None:
         hub_url = parse_hub(hub)
         self._source = parse_source(source, hub=hub_url)
@@ -120,6 +124,11 @@ class Session:
         self._exchanges = Exchanges(self._actions, self._timers, self._credentials, self._limits)
         self._app: App | None = None
         self._session_hash = entropy(8).hex()
+        self._recorder: Recorder | None = None
+        if trace:
+            password = auth[1] if auth is not None else ""
+            secrets = (hf_token or "", self._session_hash, password, *(headers or {}).values())
+            self._recorder = Recorder(secrets, trace if callable(trace) else None)
         self._submitted = 0
         self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits.job_buffer)
         self._jobs: dict[JobId, tuple[Job, Transport]] = {}
@@ -181,7 +190,15 @@ class Session:
         """Everything to be done and told since the last call, in order. To be called after every input."""
         actions = self._actions[:]
         self._actions.clear()
+        if self._recorder is not None:
+            for action in actions:
+                if isinstance(action, ExchangeCommand):
+                    self._recorder.asked(action)
         return actions
+
+    def drain_trace(self) -> list[str]:
+        """What was said to the app, and what it said, since the last call, as lines of a transcript; for ``trace``."""
+        return self._recorder.drain() if self._recorder is not None else []
 
     # What the application asks.
 
@@ -324,6 +341,8 @@ class Session:
         """The head of a response has come; ``url`` is the one that answered, after redirects."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.started(exchange, status, headers)
             self._exchanges.response_started(exchange, status, headers, url, now)
             self._settle(now)
 
@@ -331,6 +350,8 @@ class Session:
         """A piece of a response's body has come, decoded as far as it was compressed."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.received(exchange, data)
             self._exchanges.body_received(exchange, data, now)
             self._settle(now)
 
@@ -338,6 +359,8 @@ class Session:
         """The response is complete."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.ended(exchange)
             self._exchanges.ended(exchange, now)
             self._settle(now)
 
@@ -345,6 +368,8 @@ class Session:
         """The exchange can't be completed."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.failed(exchange)
             self._exchanges.failed(exchange, error, now)
             self._settle(now)
 
@@ -355,6 +380,8 @@ class Session:
         """A websocket is open."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.opened(exchange)
             self._exchanges.socket_opened(exchange, now)
             self._settle(now)
 
@@ -362,6 +389,8 @@ class Session:
         """A websocket's message has come."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.told(exchange, text)
             self._exchanges.socket_received(exchange, text, now)
             self._settle(now)
 
@@ -369,6 +398,8 @@ class Session:
         """A websocket has ended, with 1006 where it was not closed in order."""
         with self._guard:
             now = self._advance(now)
+            if self._recorder is not None:
+                self._recorder.closed(exchange, code)
             self._exchanges.socket_closed(exchange, code, now)
             self._settle(now)
 

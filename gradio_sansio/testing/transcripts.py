@@ -9,7 +9,7 @@ A transcript is JSON lines. Each says who (``from``: ``client`` or ``server``), 
 
 ``Player`` feeds the server's side to whoever connects. Rules:
 
-* A request is matched by method, path and the keys of its JSON body, which must be among those that were sent (and ``fn_index`` by its
+* A request is matched by method, path and, if it has one, the keys of its JSON body, which must be among those that were sent (and ``fn_index`` by its
   value): the first recorded one that is like it and was not matched before. A client may send more than the recorded one did, in another
   order, over other connections. What matches nothing gets 404 and is noted in ``unmatched``.
 * What a client sends over a websocket is matched in its order, a message like a request's body. The server's answer to its key is the
@@ -259,9 +259,12 @@ class _Reader:
 def _alike(recorded: Request, request: Request) -> bool:
     if (recorded.method, recorded.path) != (request.method, request.path):
         return False
-    if not recorded.body:
+    try:
+        theirs = recorded.json
+    except ValueError:
+        # None, or a form or a file, of which a trace shows nothing.
         return True
-    return _covered(recorded.json, request.json)
+    return _covered(theirs, request.json)
 
 
 def _same(recorded: Frame, item: Frame) -> bool:
