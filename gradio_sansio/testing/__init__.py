@@ -4,7 +4,7 @@
 ``Player`` of recorded exchanges, without sockets and in virtual time.
 """
 
-from gradio_sansio.testing.functions import Function, Report, Say, Sleep
+from gradio_sansio.testing.functions import Function, Report, Say, Sleep, function
 from gradio_sansio.testing.network import (
     Cut,
     Host,
@@ -41,6 +41,7 @@ __all__ = [
     "ServerConnection",
     "Sleep",
     "VirtualNetwork",
+    "function",
     "placeholder",
     "read_transcript",
     "single_bytes",

@@ -1,13 +1,13 @@
 """What every adapter must do: one set of cases, against a scripted server on real sockets.
 
-For an adapter of one's own, with pytest::
+For an adapter of one's own, three lines in a file of tests that pytest runs::
 
-    subject = AsyncioSubject(client)  # or TrioSubject, BlockingSubject, or a Subject for another runtime
+    from gradio_sansio.testing.conformance import AsyncioSubject, conformance_test
+    from my_adapter import client
 
+    test_conformance = conformance_test(AsyncioSubject(client))
 
-    @pytest.mark.parametrize("case", cases_for(subject), ids=str)
-    def test_conformance(case):
-        case.run(subject)
+``TrioSubject``, ``BlockingSubject`` and ``LoopSubject`` are for other runtimes.
 
 A case is an async function of the subject and the server. What it does beyond calls of the adapter (waiting, doing two things at
 once, cancelling) goes through the subject, which knows the runtime. Blocking adapters run the same cases: ``BlockingSubject``
@@ -17,6 +17,8 @@ A case fails with ``AssertionError``, or with what it didn't expect to be raised
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from gradio_sansio.testing.cases import failures, opening, processes, submissions  # noqa: F401  # pyright: ignore[reportUnusedImport]  # they add to CASES
 from gradio_sansio.testing.cases.base import CASES, Case, cases_for
@@ -32,3 +34,14 @@ __all__ = [
     "TrioSubject",
     "cases_for",
 ]
+
+
+def conformance_test(subject: Subject) -> Callable[[Case], None]:
+    """A test for pytest that runs each case that applies to the subject."""
+    import pytest  # noqa: PLC0415  # the cases can be run without it
+
+    @pytest.mark.parametrize("case", cases_for(subject), ids=str)
+    def test(case: Case) -> None:
+        case.run(subject)
+
+    return test

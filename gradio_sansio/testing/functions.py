@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gradio_sansio.session.shapes import is_list
@@ -44,6 +44,8 @@ class Function:
         queue: whether it goes through the queue.
         concurrency: how many of it run at a time.
         inputs, outputs: the types of its components.
+        names: what its parameters are called; ``p0``, ``p1`` and so on without them.
+        defaults: of parameters that have one, by name.
     """
 
     name: str | None
@@ -52,11 +54,25 @@ class Function:
     concurrency: int = 1
     inputs: Sequence[str] = ("textbox",)
     outputs: Sequence[str] = ("textbox",)
+    names: Sequence[str] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
 
     @property
     def generator(self) -> bool:
         """Whether it may yield."""
         return inspect.isgeneratorfunction(self.call)
+
+
+def function(call: Callable[..., object], **options: Any) -> Function:
+    """An endpoint that is called as the function is, with its parameters and their defaults; the options are those of ``Function``."""
+    found = inspect.signature(call).parameters.values()
+    given: dict[str, Any] = {
+        "name": call.__name__,
+        "inputs": ["textbox"] * len(found),
+        "names": [parameter.name for parameter in found],
+        "defaults": {p.name: p.default for p in found if p.default is not inspect.Parameter.empty},
+    }
+    return Function(call=call, **given | options)
 
 
 Steps: TypeAlias = Generator[object, None, object]

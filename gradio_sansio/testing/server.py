@@ -301,13 +301,8 @@ class GradioServer:
         named: dict[str, Any] = {}
         for function in self.functions:
             if function.name is not None:
-                parameters: list[dict[str, Any]] = [
-                    {
-                        "label": f"{kind} {i}",
-                        "parameter_name": f"p{i}",
-                        "component": kind.capitalize(),
-                        "type": {},
-                    }
+                parameters = [
+                    self._parameter(function, i, kind)
                     for i, kind in enumerate(function.inputs)
                     if kind != "state"
                 ]
@@ -318,6 +313,18 @@ class GradioServer:
                 ]
                 named[f"/{function.name}"] = {"parameters": parameters, "returns": returns}
         return {"named_endpoints": named, "unnamed_endpoints": {}}
+
+    def _parameter(self, function: Function, i: int, kind: str) -> dict[str, Any]:
+        name = function.names[i] if i < len(function.names) else f"p{i}"
+        described: dict[str, Any] = {
+            "label": f"{kind} {i}",
+            "parameter_name": name,
+            "component": kind.capitalize(),
+            "type": {},
+        }
+        if name in function.defaults:
+            described |= {"parameter_has_default": True, "parameter_default": function.defaults[name]}
+        return described
 
     @property
     def _protocol(self) -> str:

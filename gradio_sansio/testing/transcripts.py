@@ -9,9 +9,9 @@ A transcript is JSON lines. Each says who (``from``: ``client`` or ``server``), 
 
 ``Player`` feeds the server's side to whoever connects. Rules:
 
-* A request is matched by method, path and, if it has one, the keys of its JSON body, which must be among those that were sent (and ``fn_index`` by its
-  value): the first recorded one that is like it and was not matched before. A client may send more than the recorded one did, in another
-  order, over other connections. What matches nothing gets 404 and is noted in ``unmatched``.
+* A request is matched by method, path and, if it has one, the keys of its JSON body, which must be among those that were sent (and
+  ``fn_index`` by its value): the first recorded one that is like it and was not matched before. A client may send more than the
+  recorded one did, in another order, over other connections. What matches nothing gets 404 and is noted in ``unmatched``.
 * What a client sends over a websocket is matched in its order, a message like a request's body. The server's answer to its key is the
   only thing that is made anew.
 * What the server said is said again once all requests that were recorded before it have been made, so it never answers what it has not

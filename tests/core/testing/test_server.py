@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import h11
 import pytest
 
-from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Sleep
+from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Sleep, function
 from gradio_sansio.testing.functions import edits
 from gradio_sansio.testing.server import JobState
 from tests.core.virtual import APP, echo
@@ -417,3 +417,14 @@ def test_a_client_that_wants_the_connection_closed() -> None:
     *_, last = client.peer.drain()
     assert last is Cut.END
     assert client.server.connections == []
+
+
+def test_a_function_is_called_as_it_is_written() -> None:
+    def greet(name: str, greeting: str = "hello") -> str:
+        return f"{greeting} {name}"
+
+    info = GradioServer([function(greet), function(greet, name="other", outputs=("json",))]).info()
+    first, second = info["named_endpoints"]["/greet"]["parameters"]
+    assert (first["parameter_name"], "parameter_has_default" in first) == ("name", False)
+    assert (second["parameter_name"], second["parameter_default"]) == ("greeting", "hello")
+    assert info["named_endpoints"]["/other"]["returns"][0]["component"] == "Json"
