@@ -48,6 +48,10 @@ class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
     def spawn(self, run: Coroutine[Any, Any, None]) -> Cancellable:
         """Start a task."""
 
+    def make_engine(self) -> Engine:
+        """The engine, or what is driven like one."""
+        return make_engine(self._source, self._options, self.now())
+
     def pump(self) -> None:
         """Do what the engine asks, and set the alarm anew."""
         super().pump()
@@ -64,7 +68,7 @@ class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
     async def __aenter__(self) -> Self:
         if hasattr(self, "engine"):
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self.engine: Engine = make_engine(self._source, self._options, self.now())
+        self.engine: Engine = self.make_engine()
         self._opened = self.event()
         self._closed = self.event()
         self._ended = False
