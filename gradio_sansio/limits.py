@@ -61,6 +61,9 @@ class Limits:
     """One event of a stream, or one websocket message: values may hold images."""
     early: int = 64 * MiB
     """The mailbox for early messages, in all."""
+    buffer: int = 256 * MiB
+    """What all open jobs together may have delivered that the application has not taken. Beyond it the policy for slow consumers applies
+    to each job that holds more than its equal share of this."""
     job_buffer: int = 16 * MiB
     """What a job may have delivered that the application has not taken, before the policy for slow consumers applies."""
     cookie: int = 4 * KiB

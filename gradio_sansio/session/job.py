@@ -25,6 +25,7 @@ from msgspec import UNSET
 from gradio_sansio.commands import ExchangeCommand
 from gradio_sansio.errors import GradioError, JobCancelled, RemoteProtocolError
 from gradio_sansio.events import DataReceived, Event, JobFinished, JobId, Logged, LogReceived, StatusChanged
+from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import Endpoint
 from gradio_sansio.session.config import Dependency, Dialect
 from gradio_sansio.session.diff import DiffError, Outputs, are_edits, replaced
@@ -108,13 +109,16 @@ class JobBoard:
         actions: list[ExchangeCommand | Event],
         clock: WallClock,
         version: tuple[int, int, int],
-        buffer: int,
+        limits: Limits,
     ) -> None:
         self.actions = actions
         self.clock = clock
         self.version = version
-        self.buffer = buffer
-        """Bytes that a job may have outstanding (``Limits.job_buffer``)."""
+        self.outstanding = 0
+        """Bytes of events that the application has not taken yet, of open jobs that want more than the newest value."""
+        self.open = 0
+        """How many jobs are open."""
+        self._limits = limits
         self.finished: list[Job] = []
         """Those that ended since the session last looked."""
         self.full: list[Job] = []
@@ -124,6 +128,13 @@ class JobBoard:
 
     def log(self, level: Literal["debug", "info", "warning"], message: str) -> None:
         self.actions.append(Logged(level, message))
+
+    @property
+    def share(self) -> float:
+        """Bytes that a job may have outstanding: its own bound, or less while all together have too much."""
+        if self.outstanding <= self._limits.buffer:
+            return self._limits.job_buffer
+        return min(self._limits.job_buffer, self._limits.buffer / self.open)
 
 
 class Job:
@@ -141,6 +152,7 @@ class Job:
         "data",
         "dependency",
         "endpoint",
+        "held_at",
         "id",
         "newest",
         "outstanding",
@@ -175,6 +187,8 @@ class Job:
         """Bytes of events that the application has not taken yet."""
         self.succeeded: bool = False
         """It has ended with a result."""
+        self.held_at: float | None = None
+        """The bound at which the server was held back for its sake."""
         self.timeout: float | None = timeout
         """Seconds that it may take, as the caller said."""
         self._board = board
@@ -186,6 +200,7 @@ class Job:
         self._rebased = False
         """Edits came of outputs that are not known."""
         self._last: Data | None = None
+        board.open += 1
         self._tell(Status(queue=self.queued, stage="pending", time=board.clock.at(now)), 0)
 
     @property
@@ -369,6 +384,8 @@ class Job:
             self.succeeded = error is None
             self._board.actions.append(JobFinished(self.id, status, self._last, error))
             self._board.finished.append(self)
+            self._board.open -= 1
+            self._count(-self.outstanding)
             self._outputs = None
 
     def _note(self, output: Output) -> None:
@@ -411,12 +428,25 @@ class Job:
 
     def _count_in(self, size: int) -> int:
         """Count an event that came as ``size`` bytes; what it counts in all."""
-        if self.outstanding > self._board.buffer:
+        if self.outstanding > self._board.share:
             # Judged by what was there before: one value may be larger than the whole bound.
             self._board.full.append(self)
         size += EVENT_SIZE
-        self.outstanding += size
+        self._count(size)
         return size
+
+    def _count(self, n: int) -> None:
+        self.outstanding += n
+        if not self.newest:
+            self._board.outstanding += n
+
+    def taken(self, n: int) -> bool:
+        """The application has taken ``n`` bytes; whether the server need not be held back any more."""
+        self._count(-n)
+        if self.held_at is None or self.outstanding > self.held_at / 2:
+            return False
+        self.held_at = None
+        return True
 
 
 def _bars(raw: object) -> tuple[Progress, ...]:

@@ -16,9 +16,13 @@ T = TypeVar("T")
 
 # A string ends at its quote or, cut short, with the text; the possessive part keeps the scan linear either way.
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# As far as no string is left open; a string's end may lie anywhere.
+_CLOSED: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 # Both kinds count alike: a bracket with the wrong partner is the decoder's to refuse.
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS: Final = bytes(b for b in range(256) if b not in b"[]{}")
+STEP: Final = 32 * 1024
+"""Bytes from which strings are taken out at a time: each piece between two of them is an object meanwhile, of some forty times its size."""
 
 
 class BadJson(Exception):
@@ -33,7 +37,7 @@ def check_depth(data: bytes, limit: int) -> None:
     """
     if data.count(b"[") + data.count(b"{") <= limit:
         return
-    brackets = _STRING.sub(b"", data).translate(_BRACKETS, _NOT_BRACKETS)
+    brackets = _without_strings(data, STEP).translate(_BRACKETS, _NOT_BRACKETS)
     for _ in range(limit):
         if not brackets:
             return
@@ -41,6 +45,24 @@ def check_depth(data: bytes, limit: int) -> None:
         brackets = brackets.replace(b"[]", b"")
     if brackets:
         raise BadJson(f"nested deeper than {limit} levels, or cut short")
+
+
+def _without_strings(data: bytes, step: int) -> bytes:
+    if len(data) <= step:
+        return _STRING.sub(b"", data)
+    rest: list[bytes] = []
+    start = 0
+    while start < len(data):
+        closed = _CLOSED.match(data, start, start + step)
+        assert closed is not None, "it matches nothing, too"
+        end = closed.end()
+        rest.append(_STRING.sub(b"", data[start:end]))
+        if end < min(start + step, len(data)):
+            string = _STRING.match(data, end)
+            assert string is not None, "what is left open begins with a quote"
+            end = string.end()
+        start = end
+    return b"".join(rest)
 
 
 def decode(data: bytes, *, depth: int) -> Any:

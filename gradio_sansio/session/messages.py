@@ -183,7 +183,8 @@ def _decode_leniently(data: bytes) -> Message:
     try:
         known: Known = msgspec.convert({**value, "event_id": event_id}, Known)
         return known
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
+        # The second for a lone surrogate where a name is expected.
         return (Malformed if msg in _TAGS else Unknown)(msg, event_id)
 
 
@@ -200,7 +201,7 @@ def decode_output(data: bytes, *, depth: int) -> Output:
         pass
     try:
         return msgspec.convert(decode_leniently(data), Output)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         raise BadJson("not an object with a list 'data'") from None
 
 

@@ -130,7 +130,7 @@ class Session:
             secrets = (hf_token or "", self._session_hash, password, *(headers or {}).values())
             self._recorder = Recorder(secrets, trace if callable(trace) else None)
         self._submitted = 0
-        self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits.job_buffer)
+        self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits)
         self._jobs: dict[JobId, tuple[Job, Transport]] = {}
         self._shared: dict[Dialect, Transport] = {}
         self._isolated: list[Transport] = []
@@ -306,10 +306,7 @@ class Session:
             if found is None:
                 return
             record, transport = found
-            before = record.outstanding
-            record.outstanding -= n
-            half = self._limits.job_buffer // 2
-            if before > half >= record.outstanding:
+            if record.taken(n):
                 transport.drained(record, now)
 
     def close(self, now: float) -> None:
@@ -528,14 +525,17 @@ class Session:
 
     def _hold(self, job: Job, now: float) -> None:
         """The application takes a job's events more slowly than they come."""
-        if job.ended or job.newest or job.outstanding <= self._limits.job_buffer:
+        share = self._board.share
+        if job.ended or job.newest or job.outstanding <= share:
             return
         transport = self._jobs[job.id][1]
         if transport.overflowed(job):
+            job.held_at = share
             return
         transport.withdraw(job, now)
+        limit = "job_buffer" if job.outstanding > self._limits.job_buffer else "buffer"
         seen = f"{job.outstanding} bytes wait to be taken"
-        text = f"the job's results came faster than they were taken: {seen} (Limits.job_buffer; newest=True keeps the newest only)"
+        text = f"the job's results came faster than they were taken: {seen} (Limits.{limit}; newest=True keeps the newest only)"
         job.fail(RemoteProtocolError(text, expected="results taken as they come", seen=seen), now)
 
     def _end(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gradio_sansio.commands import Headers
 
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+_NOT_UTF8: Final = 1007
 _TOO_BIG: Final = 1009
 _CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 
@@ -168,6 +169,9 @@ class WebSocket:
             # The answer to ours.
             return Notice(b"", code, reason)
         # What it can't parse wsproto reports as a close, but in a state that no close frame leaves behind.
+        if code == _NOT_UTF8:
+            # It says where in the piece that it had, which depends on how the frame was cut up.
+            reason = "text that is not UTF-8"
         error = RemoteProtocolError(
             f"{self._peer} broke the websocket protocol: {reason}",
             expected="a valid websocket frame",

@@ -34,6 +34,7 @@ def test_the_defaults() -> None:
         "body": 67_108_864,
         "event": 67_108_864,
         "early": 67_108_864,
+        "buffer": 268_435_456,
         "job_buffer": 16_777_216,
         "cookie": 4_096,
     }

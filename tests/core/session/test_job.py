@@ -29,6 +29,7 @@ from gradio_sansio.events import (
     LogReceived,
     StatusChanged,
 )
+from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import Endpoint
 from gradio_sansio.session.config import Component, Dependency, Dialect
 from gradio_sansio.session.failures import HIDDEN
@@ -73,7 +74,9 @@ class Stage:
     ) -> None:
         self.actions: list[ExchangeCommand | Event] = []
         self.now = 100.0
-        self.board = JobBoard(self.actions, WallClock(self.now, NOON.timestamp()), version, buffer)
+        self.board = JobBoard(
+            self.actions, WallClock(self.now, NOON.timestamp()), version, Limits(job_buffer=buffer)
+        )
         self.job = Job(
             JobId(7), ENDPOINT, dependency, b"[]", self.board, newest=False, timeout=None, now=self.now
         )

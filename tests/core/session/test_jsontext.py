@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradio_sansio.session import jsontext
-from gradio_sansio.session.jsontext import BadJson, check_depth, decode, decode_leniently, encode
+from gradio_sansio.session.jsontext import (
+    BadJson,
+    _without_strings,
+    check_depth,
+    decode,
+    decode_leniently,
+    encode,
+)
 from tests.core.strategies import JSON
 
 
@@ -297,3 +305,19 @@ def test_a_value_that_holds_itself() -> None:
     value.append(value)
     with pytest.raises(RecursionError):
         encode(value)
+
+
+@given(st.text('"\\\\[]a', max_size=60).map(str.encode), st.integers(1, 20))
+def test_strings_are_taken_out_alike_in_steps_of_any_size(data: bytes, step: int) -> None:
+    assert _without_strings(data, step) == _without_strings(data, 100)
+
+
+def test_counting_takes_little_memory() -> None:
+    # Every second byte a string's: each piece in between is an object of its own for a while.
+    data = b"[" * 200 + b'"",' * 1_000_000
+    tracemalloc.start()
+    with pytest.raises(BadJson):
+        check_depth(data, 100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * len(data)

@@ -169,6 +169,12 @@ TABLE: list[tuple[str, str, Message]] = [
         Estimation(rank=123456789012345678901234567890),
     ),
     ("white space", ' { "msg" : "heartbeat" } ', Heartbeat()),
+    ("a lone surrogate for a kind", '{"msg":"\\ud800","x":NaN}', Unknown("\ud800")),
+    (
+        "a lone surrogate for an output",
+        '{"msg":"process_completed","output":"\\ud800"}',
+        Malformed("process_completed"),
+    ),
 ]
 
 
@@ -311,6 +317,7 @@ NO_OUTPUT: list[tuple[str, str, str]] = [
     ("empty", "", "not JSON"),
     ("a traceback", "Internal Server Error", "not JSON"),
     ("a list", "[1]", "not an object with a list 'data'"),
+    ("a lone surrogate", '"\\ud800"', "not an object with a list 'data'"),
     ("data that is no list", '{"data":{}}', "not an object with a list 'data'"),
     ("nested too deep", '{"data":' + "[" * 10 + "]" * 10 + "}", "nested deeper than 10"),
 ]

@@ -122,6 +122,11 @@ CASES: list[tuple[str, bytes, list[object]]] = [
     ("invalid UTF-8", frame(1, b"\xff"), [((8, close(1007)), None, "", "*")]),
     ("UTF-8 that stops", frame(1, b"\xe2\x82"), [((8, close(1007)), None, "", "*")]),
     ("a lone surrogate", frame(1, b"\xed\xa0\x80"), [((8, close(1007)), None, "", "*")]),
+    (
+        "invalid UTF-8 after some that is valid",
+        frame(1, b"abc\xdd,"),
+        [((8, close(1007)), None, "", "text that is not UTF-8")],
+    ),
     ("an unknown opcode", frame(3), [((8, close(1002)), None, "", "*")]),
     ("reserved bits", frame(1, b"a", rsv=4), [((8, close(1002)), None, "", "*")]),
     ("a masked frame", frame(1, b"a", mask=True), [((8, close(1002)), None, "", "*")]),

@@ -1302,6 +1302,70 @@ def test_a_submission_ends_the_pause() -> None:
     assert isinstance(world.error(full), RemoteProtocolError)
 
 
+def test_a_pause_that_a_submission_ended_is_not_ended_again() -> None:
+    world = World(limits=SMALL)
+    full = world.submit("/burst", 100, 1000)
+    world.until(lambda: pauses(world))
+    other = world.submit("/predict", "hi")
+    assert world.end(other, within=0.1).error is None
+    world.consumed(full, sizes(world, full))
+    assert pauses(world) == [PauseReading, ResumeReading]
+    while world.ended(full) is None:
+        world.run(0.1)
+        world.consumed(full, 2000)
+    assert world.end(full).error is None
+    assert len(world.values(full)) == 100
+
+
+ALL_TOGETHER = Limits(job_buffer=1_000_000, buffer=20_000)
+
+
+def test_all_jobs_together_have_a_bound() -> None:
+    world = World(limits=ALL_TOGETHER)
+    large = [world.submit("/burst", 100, 1000) for _ in range(4)]
+    small = world.submit("/count", 10, 1.0)
+    most = 0
+    while not all(world.ended(job) for job in large):
+        world.run(0.05)
+        most = max(most, world.engine._session._board.outstanding)
+    assert ALL_TOGETHER.buffer < most < 1.5 * ALL_TOGETHER.buffer
+    errors = [world.error(job) for job in large]
+    assert all(isinstance(error, RemoteProtocolError) for error in errors)
+    assert all("Limits.buffer" in str(error) for error in errors)
+    # Those that hold less than their share go on.
+    assert world.end(small).error is None
+    world.finish()
+
+
+def test_what_is_taken_makes_room_for_others() -> None:
+    world = World(limits=ALL_TOGETHER)
+    jobs = [world.submit("/burst", 60, 1000) for _ in range(4)]
+    taken = dict.fromkeys(jobs, 0)
+    while not all(world.ended(job) for job in jobs):
+        world.run(0.1)
+        for job in jobs:
+            world.consumed(job, sizes(world, job) - taken[job])
+            taken[job] = sizes(world, job)
+    assert all(world.end(job).error is None for job in jobs)
+    assert world.engine._session._board.outstanding == 0
+
+
+def test_the_only_job_is_held_up_at_the_bound_of_all() -> None:
+    world = World(limits=ALL_TOGETHER)
+    job = world.submit("/burst", 100, 1000)
+    world.run(300.0)
+    assert pauses(world) == [PauseReading]
+    held = sizes(world, job)
+    assert held <= ALL_TOGETHER.buffer + 5000
+    world.consumed(job, held)
+    world.run(1.0)
+    assert pauses(world)[:2] == [PauseReading, ResumeReading]
+    while world.ended(job) is None:
+        world.run(5.0)
+        world.consumed(job, sizes(world, job))
+    assert world.end(job).error is None
+
+
 def test_a_cancelled_join_is_no_reason_to_end_a_slow_job() -> None:
     world = World(limits=SMALL)
     full = world.submit("/burst", 1000, 1000)
