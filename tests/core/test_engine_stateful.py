@@ -18,6 +18,7 @@ from gradio_sansio.session.dialects.direct import DirectCalls
 from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.exchanges import Timer
 from gradio_sansio.testing import Answer, Cut, RandomPieces, single_bytes, whole
+from tests.core import figures
 from tests.core.virtual import World
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class EngineMachine(RuleBasedStateMachine):
         super().__init__()
         self.jobs: list[JobId] = []
         self.taken: Counter[JobId] = Counter()
+        self.steps = 0
 
     @initialize(
         version=st.sampled_from(VERSIONS), chunking=st.sampled_from([whole, single_bytes, RandomPieces(1)])
@@ -152,6 +154,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def jobs_end_once(self) -> None:
+        self.steps += 1
         self.world.check_whole()
 
     @invariant()
@@ -197,6 +200,8 @@ class EngineMachine(RuleBasedStateMachine):
         assert not self.world.engine._session._jobs
         self.an_open_job_is_looked_after()
         self.world.finish()
+        name = "the engine against a server over a bad network"
+        figures.note("property tests", name, examples=1, steps=self.steps, jobs=len(self.jobs))
 
 
 TestEngine = EngineMachine.TestCase
