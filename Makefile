@@ -15,6 +15,9 @@ help:
 	@echo "make test    the whole suite: the core with its coverage, the adapters, real servers, the built wheel"
 	@echo "make servers build the older servers too, so that make test tries them (.ci/run does)"
 	@echo "make versions  try every version of Gradio, and write docs/versions.md"
+	@echo "make fuzz    fuzz the core, guided by coverage, for SECONDS=600 in all"
+	@echo "make mutants plant faults in the core, each of which its tests must catch"
+	@echo "make trust   all of these at length, and the page docs/trust.md of what was counted; takes hours"
 	@echo "make check   linter, formatter, both type checkers, type completeness"
 	@echo "make bench   measure the engine"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
@@ -49,6 +52,25 @@ faults: .venv/made servers
 docs: .venv/made
 	$(BIN)/python -m docs.states --check
 
+.PHONY: fuzz mutants trust
+SECONDS ?= 600
+fuzz: .venv/made
+	@$(BIN)/python -c 'import atheris' 2> /dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+mutants: .venv/made
+	$(BIN)/python -m tests.mutations
+
+# Each run adds to the figures, so that parts can be run by themselves; `make clean` forgets them.
+FIGURES := .figures/trust.jsonl
+LONG := HYPOTHESIS_PROFILE=long TRUST_FIGURES=$(CURDIR)/$(FIGURES)
+trust: .venv/made
+	@mkdir -p .figures
+	$(LONG) $(BIN)/pytest --timeout 7200 tests/core tests/live/test_diffs.py
+	$(LONG) $(MAKE) fuzz SECONDS=3600
+	$(LONG) $(MAKE) mutants
+	$(BIN)/python -m docs.trust $(FIGURES)
+
 servers:
 	@$(PYTHON) tests/servers/environments.py
 
@@ -64,5 +86,5 @@ newest-server:
 	@touch $@
 
 clean:
-	rm -rf .venv .servers .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .servers .figures fuzz/corpus fuzz/crashes .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
