@@ -8,10 +8,14 @@ from enum import Enum
 from importlib import import_module
 from pathlib import Path
 
+from gradio_sansio.session.space import STAGES
+
 PAGE = Path(__file__).with_name("states.md")
 MACHINES = (
     "gradio_sansio.session.session",
     "gradio_sansio.session.opening",
+    "gradio_sansio.session.waking",
+    "gradio_sansio.session.duplicate",
     "gradio_sansio.session.job",
     "gradio_sansio.session.dialects.shared_stream",
     "gradio_sansio.session.dialects.job_stream",
@@ -47,9 +51,27 @@ def draw(module_name: str) -> str:
     return "\n".join([*lines, "```", ""])
 
 
+def draw_stages() -> str:
+    """What each stage of a Space means: the table that ``waking`` goes by."""
+    lines = [
+        "## Stages of a Space",
+        "",
+        "What the Hub says, what is told of it, and what is done then (`gradio_sansio.session.space`). A stage that is not listed is taken",
+        "for a failure.",
+        "",
+        "| stage | `status` | `load_status` | `message` | next |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{stage}` | `{status.status}` | `{status.load_status}` | {status.message} | {following.value} |"
+        for stage, (status, following) in STAGES.items()
+    ]
+    return "\n".join([*lines, ""])
+
+
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *map(draw, MACHINES)])
+    return "\n".join([HEAD, *map(draw, MACHINES), draw_stages()])
 
 
 def main() -> int:

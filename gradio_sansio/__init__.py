@@ -25,6 +25,7 @@ from gradio_sansio.inbox import Inbox
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo, Endpoint, Parameter, Return
 from gradio_sansio.session.arguments import Payload
+from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.session import Session
 from gradio_sansio.session.space import SpaceStatus, SpaceStatusError, SpaceStatusNormal
 from gradio_sansio.values import Data, Log, Progress, Stage, Status
@@ -40,6 +41,7 @@ __all__ = [
     "Data",
     "DeadlineExceeded",
     "Disconnected",
+    "Duplicate",
     "Endpoint",
     "EndpointNotFound",
     "Engine",

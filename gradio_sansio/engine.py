@@ -41,12 +41,14 @@ from gradio_sansio.events import (
     JobId,
     Logged,
     LogReceived,
+    SpaceChanged,
     StatusChanged,
 )
 from gradio_sansio.guard import Guard
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.arguments import Payload
+from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.session import Session
 from gradio_sansio.session.source import HUB
 from gradio_sansio.wire.proxy import ProxySettings
@@ -71,6 +73,7 @@ class Engine:
         headers: further header fields for every request to the app.
         deadline: seconds for opening the app, all its steps together; None for each step's own limit only.
         hub: the Hub's address.
+        duplicate: make a copy of the Space first, if it isn't there, and open that. Takes an ``hf_token``.
         proxy: HTTP proxies to go through.
         trace: keep the conversation, without secrets, for ``drain_trace``. A function is given each text that would be written, and
             returns what is written in its place.
@@ -92,6 +95,7 @@ class Engine:
         headers: Mapping[str, str] | None = None,
         deadline: float | None = None,
         hub: str = HUB,
+        duplicate: Duplicate | None = None,
         proxy: ProxySettings | None = None,
         trace: bool | Callable[[str], str] = False,
     ) -> None:
@@ -111,6 +115,7 @@ class Engine:
             deadline=deadline,
             hub=hub,
             trace=trace,
+            duplicate=duplicate,
         )
         self._wire = Wire(
             self._session,
@@ -307,7 +312,7 @@ class Engine:
                 match action:
                     case StatusChanged() | DataReceived() | LogReceived() | JobFinished() | Logged():
                         self._actions.append(action)
-                    case AppOpened() | AppFailed():
+                    case AppOpened() | AppFailed() | SpaceChanged():
                         self._actions.append(action)
                     case AppClosed():
                         self._wire.close(now)

@@ -11,6 +11,7 @@ from typing import Literal, NewType, TypeAlias
 from msgspec import Struct
 
 from gradio_sansio.errors import GradioError
+from gradio_sansio.session.space import SpaceStatus
 from gradio_sansio.values import Data, Log, Status
 
 JobId = NewType("JobId", int)
@@ -25,6 +26,15 @@ class AppFailed(Struct, frozen=True):
     """The app could not be reached, or is none. Nothing more comes but ``AppClosed``."""
 
     error: GradioError
+
+
+class SpaceChanged(Struct, frozen=True):
+    """A Space that doesn't run yet, or no longer, stands differently.
+
+    Each status comes once. ``running`` comes last, before ``AppOpened``; nothing comes for a Space that runs already.
+    """
+
+    status: SpaceStatus
 
 
 class AppClosed(Struct, frozen=True):
@@ -76,4 +86,4 @@ class Logged(Struct, frozen=True):
 
 
 JobEvent: TypeAlias = StatusChanged | DataReceived | LogReceived | JobFinished
-Event: TypeAlias = AppOpened | AppFailed | AppClosed | JobEvent | Logged
+Event: TypeAlias = AppOpened | AppFailed | AppClosed | SpaceChanged | JobEvent | Logged

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
@@ -36,12 +37,14 @@ from gradio_sansio.events import (
     JobId,
     Logged,
     LogReceived,
+    SpaceChanged,
     StatusChanged,
 )
 from gradio_sansio.inbox import Callback, Inbox, Reader, Value
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.arguments import Payload
+from gradio_sansio.session.space import SpaceStatus
 from gradio_sansio.values import Data, Status
 
 Operation: TypeAlias = Send | StartTls | ShutdownWrite | PauseReading | ResumeReading | Close
@@ -86,8 +89,12 @@ class Driver(ABC):
                 self.connect(action)
             case AppFailed():
                 self.error = action.error
-            case AppOpened() | AppClosed() | Logged():
+            case AppOpened():
+                self.app_opened(action)
+            case AppClosed() | Logged():
                 self.told(action)
+            case SpaceChanged():
+                self.space_changed(action.status)
             case _:
                 assert_never(action)
 
@@ -102,6 +109,14 @@ class Driver(ABC):
     @abstractmethod
     def operate(self, action: Operation) -> None:
         """Do something to a connection, unless it was lost while this was being listed."""
+
+    @abstractmethod
+    def app_opened(self, event: AppOpened) -> None:
+        """The app is open. Whoever waits for that hears of it after the Space's last status."""
+
+    @abstractmethod
+    def space_changed(self, status: SpaceStatus) -> None:
+        """Call the user's ``status_callback``, if there is one: later, since this is the pump."""
 
     @abstractmethod
     def told(self, event: AppOpened | AppClosed | Logged) -> None:
@@ -360,12 +375,7 @@ class AsyncSubmissionBase(SubmissionBase):
                 await self._driver.wait(self._changed, None)
                 continue
             self.report()
-            try:
-                outcome = delivery.callback(delivery.value)
-                if isinstance(outcome, Awaitable):
-                    await outcome
-            except Exception as error:  # noqa: BLE001  # the callback is the user's, and so is what it raises
-                self._driver.unhandled(error)
+            await self._driver.call(delivery.callback, delivery.value)
 
     def _prepare_calls(self) -> None:
         if not self._calling_back:
@@ -420,10 +430,18 @@ class AsyncConnection(Protocol):
 class AsyncAppBase(AppBase[A], Driver):
     """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, status_callback: Callable[[SpaceStatus], object] | None = None
+    ) -> None:
         Driver.__init__(self)
         super().__init__(limits)
         self.connections: dict[ConnectionId, AsyncConnection] = {}
+        self._status_callback = status_callback
+        self._statuses: deque[SpaceStatus] = deque()
+        self._telling = False
+        """A task makes the calls for those statuses."""
+        self._opened_event: AppOpened | None = None
+        """What is to be told after them."""
 
     @property
     def _usable(self) -> Engine:
@@ -469,6 +487,39 @@ class AsyncAppBase(AppBase[A], Driver):
     async def view_api(self) -> ApiInfo:
         """The app's endpoints. ``str()`` of it is made for a terminal."""
         return self._usable.api_info
+
+    async def call(self, callback: Callable[[Any], object], value: object) -> None:
+        """Call the user's function, which may be an async one."""
+        try:
+            outcome = callback(value)
+            if isinstance(outcome, Awaitable):
+                await outcome
+        except Exception as error:  # noqa: BLE001  # the callback is the user's, and so is what it raises
+            self.unhandled(error)
+
+    def app_opened(self, event: AppOpened) -> None:
+        """As for every driver."""
+        if self._telling:
+            self._opened_event = event
+        else:
+            self.told(event)
+
+    def space_changed(self, status: SpaceStatus) -> None:
+        """Let a task call the user's ``status_callback``, if there is one."""
+        if self._status_callback is not None:
+            self._statuses.append(status)
+            if not self._telling:
+                self._telling = True
+                self.start_callbacks(self._tell)
+
+    async def _tell(self) -> None:
+        assert self._status_callback is not None
+        while self._statuses:
+            await self.call(self._status_callback, self._statuses.popleft())
+        self._telling = False
+        event, self._opened_event = self._opened_event, None
+        if event is not None:
+            self.told(event)
 
     def _begin(self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any) -> A:
         job = self._usable.submit(endpoint, payload, now=self.now(), **options)

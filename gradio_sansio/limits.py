@@ -27,6 +27,8 @@ class Limits:
     """Silence where no heartbeat is to be had: direct calls, which answer when the function is done."""
     ping: float = 20.0
     """How often a websocket is pinged: often enough that a lost one is noticed within ``idle``."""
+    waking: float = 1800.0
+    """From a Space that sleeps or is built to one that runs. The Hub gives an app 30 minutes to start."""
     grace: float = 2.0
     """What closing an app may take: time for running jobs to be cancelled on the server."""
     keep_alive: float = 4.0
@@ -42,6 +44,8 @@ class Limits:
     """Connections to one origin that hold an event stream or a websocket at a time; further ones wait."""
     reopens: int = 3
     """How often in a row an event stream may end with jobs open and without one message before they fail."""
+    hub_failures: int = 5
+    """How often in a row the Hub may fail to answer one question, over some ten seconds."""
     cookies: int = 50
     """Cookies kept for an app; the oldest go first."""
     mailbox: int = 10_000

@@ -12,8 +12,8 @@ asyncio.run(main())
 
 import gradio_sansio
 from gradio_sansio import *  # noqa: F403  # the values and errors that its users meet are at hand here, too
-from gradio_sansio_anyio._app import App, client
+from gradio_sansio_anyio._app import App, client, duplicate
 from gradio_sansio_anyio._submission import Submission
 
-__all__ = ["App", "Submission", "client"]
+__all__ = ["App", "Submission", "client", "duplicate"]
 __all__ += gradio_sansio.__all__

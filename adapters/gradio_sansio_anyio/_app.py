@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -20,7 +21,15 @@ from gradio_sansio.frontend import AsyncAppBase
 from gradio_sansio_anyio._connection import Connection
 from gradio_sansio_anyio._runtime import report_exception, scheduler
 from gradio_sansio_anyio._submission import Submission
-from gradio_sansio_system import Options, holds_only, log, make_engine
+from gradio_sansio_system import (
+    ConnectOptions,
+    DuplicateOptions,
+    Options,
+    holds_only,
+    log,
+    make_duplicate,
+    make_engine,
+)
 
 NEVER: Final = float("inf")
 
@@ -36,16 +45,31 @@ def client(source: str, **options: Unpack[Options]) -> App:
         TypeError, ValueError: on entering; an argument makes no sense.
         GradioError: on entering; the app can't be reached, or is none.
     """
-    return App(source, options)
+    return App(partial(make_engine, source, options), options)
+
+
+def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
+    """Connect to a copy of a Space, which is made if it isn't there: ``async with duplicate(...) as app``.
+
+    One that is there is used as it is; where the options differ from it, a warning is logged.
+
+    Args:
+        source: the original: ``"user/space-name"`` or the address of its page.
+        options: see ``DuplicateOptions``. ``hf_token`` is needed: the copy belongs to its owner.
+
+    Raises:
+        TypeError, ValueError: on entering; an argument makes no sense.
+        GradioError: on entering; says at which step, what has happened by then, and what to do.
+    """
+    return App(partial(make_duplicate, source, options), options)
 
 
 class App(AsyncAppBase[Submission]):
     """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
 
-    def __init__(self, source: str, options: Options) -> None:
-        super().__init__(options.get("limits") or Limits())
-        self._source = source
-        self._options = options
+    def __init__(self, make: Callable[[float], Engine], options: ConnectOptions) -> None:
+        super().__init__(options.get("limits") or Limits(), options.get("status_callback"))
+        self._make = make
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: TaskGroup | None = None
         self._task: int | None = None
@@ -60,7 +84,7 @@ class App(AsyncAppBase[Submission]):
     async def __aenter__(self) -> Self:
         if self._manager is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self.engine: Engine = make_engine(self._source, self._options, self.now())
+        self.engine: Engine = self._make(self.now())
         self._alarm = anyio.CancelScope(shield=True)
         self._opened = anyio.Event()
         self._closed = anyio.Event()

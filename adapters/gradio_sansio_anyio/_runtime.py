@@ -24,4 +24,4 @@ def report_exception(error: Exception) -> None:
     except RuntimeError:
         sys.excepthook(type(error), error, error.__traceback__)
     else:
-        loop.call_exception_handler({"message": "a callback of a submission raised", "exception": error})
+        loop.call_exception_handler({"message": "a callback raised", "exception": error})

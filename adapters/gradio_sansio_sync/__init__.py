@@ -8,8 +8,8 @@ with client("http://127.0.0.1:7860") as app:
 
 import gradio_sansio
 from gradio_sansio import *  # noqa: F403  # the values and errors that its users meet are at hand here, too
-from gradio_sansio_sync._app import App, client
+from gradio_sansio_sync._app import App, client, duplicate
 from gradio_sansio_sync._submission import Submission
 
-__all__ = ["App", "Submission", "client"]
+__all__ = ["App", "Submission", "client", "duplicate"]
 __all__ += gradio_sansio.__all__

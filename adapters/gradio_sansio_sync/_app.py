@@ -11,8 +11,9 @@ from typing import Any, Final, Self, Unpack
 from gradio_sansio import ApiInfo, Data, Engine, Inbox, Limits, Payload
 from gradio_sansio.frontend import AppBase
 from gradio_sansio_sync._loop import Loop
-from gradio_sansio_sync._submission import Callbacks, Submission
-from gradio_sansio_system import Options, make_engine
+from gradio_sansio_sync._submission import Submission
+from gradio_sansio_system import ConnectOptions, DuplicateOptions, Options, make_duplicate, make_engine
+from gradio_sansio_system.callbacks import Callbacks
 
 
 def client(source: str, **options: Unpack[Options]) -> App:
@@ -26,25 +27,40 @@ def client(source: str, **options: Unpack[Options]) -> App:
         TypeError, ValueError: an argument makes no sense.
         GradioError: the app can't be reached, or is none.
     """
-    engine = make_engine(source, options, monotonic())
-    return App(Loop(engine, options.get("ssl_context")), options.get("limits") or Limits())
+    return App(make_engine(source, options, monotonic()), options)
+
+
+def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
+    """Connect to a copy of a Space, which is made if it isn't there. To be closed after use, as with ``client``.
+
+    One that is there is used as it is; where the options differ from it, a warning is logged.
+
+    Args:
+        source: the original: ``"user/space-name"`` or the address of its page.
+        options: see ``DuplicateOptions``. ``hf_token`` is needed: the copy belongs to its owner.
+
+    Raises:
+        TypeError, ValueError: an argument makes no sense.
+        GradioError: says at which step, what has happened by then, and what to do.
+    """
+    return App(make_duplicate(source, options, monotonic()), options)
 
 
 class App(AppBase[Submission]):
     """A connected app. All its methods may be called from several threads at once."""
 
-    def __init__(self, loop: Loop, limits: Limits) -> None:
-        super().__init__(limits)
-        self.loop: Loop = loop
+    def __init__(self, engine: Engine, options: ConnectOptions) -> None:
+        super().__init__(options.get("limits") or Limits())
         self.callbacks: Callbacks = Callbacks()
+        self.loop: Loop = Loop(engine, options, self.callbacks)
         # Once nobody holds the app any more, as each open job does. That may be in the midst of anything, so it waits for nothing.
-        weakref.finalize(self, _abandon, loop, self.callbacks).atexit = False
+        weakref.finalize(self, _abandon, self.loop, self.callbacks).atexit = False
         _open.add(self)
         try:
-            loop.start()
-            loop.opened.wait()
-            if loop.error is not None:
-                raise loop.error
+            self.loop.start()
+            self.loop.opened.wait()
+            if self.loop.error is not None:
+                raise self.loop.error
         except BaseException:
             self.close()
             raise

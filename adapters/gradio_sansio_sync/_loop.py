@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from ssl import SSLContext
+from functools import partial
 from time import monotonic
 from typing import TypeVar
 
-from gradio_sansio import Engine, GradioError, LocalProtocolError, Status
+from gradio_sansio import Engine, GradioError, LocalProtocolError, SpaceStatus, Status
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobFinished, Logged
 from gradio_sansio.frontend import Driver, Operation
-from gradio_sansio_system import log
+from gradio_sansio_system import ConnectOptions, log
+from gradio_sansio_system.callbacks import Callbacks, call
 from gradio_sansio_system.sockets import SelectorSockets
 
 T = TypeVar("T")
@@ -22,12 +23,14 @@ T = TypeVar("T")
 class Loop(Driver):
     """Nothing but the I/O thread touches the engine; other threads ``post`` what is to be done there."""
 
-    def __init__(self, engine: Engine, ssl_context: SSLContext | None) -> None:
+    def __init__(self, engine: Engine, options: ConnectOptions, callbacks: Callbacks) -> None:
         super().__init__()
         self.engine = engine
+        self._status_callback = options.get("status_callback")
+        self._callbacks = callbacks
         self.opened: threading.Event = threading.Event()
         """Set once the app is open, or never will be."""
-        self._sockets = SelectorSockets(self, ssl_context)
+        self._sockets = SelectorSockets(self, options.get("ssl_context"))
         self.post: Callable[[Callable[[], object]], None] = self._sockets.post
         self._closed = False
         self._pid = os.getpid()
@@ -105,8 +108,15 @@ class Loop(Driver):
         if isinstance(event, Logged):
             log(event)
             return
-        self._closed = isinstance(event, AppClosed)
+        self._closed = True
         self.opened.set()
+
+    def app_opened(self, event: AppOpened) -> None:
+        self._callbacks.afterwards(self.opened.set)
+
+    def space_changed(self, status: SpaceStatus) -> None:
+        if self._status_callback is not None:
+            self._callbacks.schedule(partial(call, self._status_callback, status))
 
     def _run(self) -> None:
         try:

@@ -1,11 +1,9 @@
-"""A job as the caller holds it, and the thread that makes its callbacks."""
+"""A job as the caller holds it."""
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,6 +12,7 @@ from gradio_sansio import Data, Inbox, LocalProtocolError, Payload
 from gradio_sansio.events import JobId
 from gradio_sansio.frontend import SubmissionBase, Values
 from gradio_sansio.inbox import Reader, Value
+from gradio_sansio_system.callbacks import call
 
 if TYPE_CHECKING:
     from gradio_sansio_sync._app import App
@@ -110,12 +109,7 @@ class Submission(SubmissionBase):
         self.report()
         if delivery is None:
             return False
-        try:
-            delivery.callback(delivery.value)
-        except BaseException:  # noqa: BLE001  # the callback is the user's; one that exits ends no other's calls
-            kind, error, trace = sys.exc_info()
-            assert kind is not None
-            threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
+        call(delivery.callback, delivery.value)
         return True
 
     def next(self, reader: Reader) -> Value | None:
@@ -137,49 +131,10 @@ class Submission(SubmissionBase):
         self._changed.notify_all()
         if self._inbox.listened and not self._scheduled:
             self._scheduled = True
-            self._app.callbacks.schedule(self)
+            self._app.callbacks.schedule(self.call_back)
 
     def _consumed(self, job: JobId, n: int) -> None:
         self._loop.post(lambda: self._loop.engine.consumed(job, n, monotonic()))
 
     def _soon(self, action: Callable[[], None]) -> None:
         self._loop.post(action)
-
-
-class Callbacks:
-    """Makes the calls of one app, on a thread that is started when the first callback is registered. Jobs take turns."""
-
-    def __init__(self) -> None:
-        self._due: SimpleQueue[Submission | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def schedule(self, submission: Submission) -> None:
-        """There is a call to make."""
-        with self._lock:
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="gradio-sansio callbacks", daemon=True)
-                self._thread.start()
-        self._due.put(submission)
-
-    def _run(self) -> None:
-        closing = False
-        while not closing or not self._due.empty():
-            submission = self._due.get()
-            if submission is None:
-                closing = True
-            elif submission.call_back():
-                self._due.put(submission)
-            # Not to be held while there is nothing to do.
-            del submission
-
-    def close(self) -> None:
-        """Make the calls that are left, and end. From anywhere: it takes no lock."""
-        self._closed = True
-        self._due.put(None)
-
-    def join(self, patience: float) -> None:
-        """Wait for the end of the thread, which a running callback may hold up."""
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(patience)

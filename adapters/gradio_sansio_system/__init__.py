@@ -11,9 +11,10 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, TypedDict, cast
+from datetime import timedelta
+from typing import Any, Final, Required, TypedDict, cast
 
-from gradio_sansio import Engine, Limits, ProxySettings, SpaceStatus
+from gradio_sansio import Duplicate, Engine, Limits, ProxySettings, SpaceStatus
 from gradio_sansio.commands import Command
 from gradio_sansio.events import Event, Logged
 
@@ -23,14 +24,12 @@ LOGGER.addHandler(logging.NullHandler())
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
 
 
-class Options(TypedDict, total=False):
-    """What ``client`` takes beside the source."""
+class ConnectOptions(TypedDict, total=False):
+    """What ``client`` and ``duplicate`` take alike."""
 
-    hf_token: str | None
-    """An access token of the Hub. Goes to the Hub, to the origin that it names for the Space, and to the origin of a URL given as source;
-    never elsewhere, and never over plain http but to this machine."""
     status_callback: Callable[[SpaceStatus], object] | None
-    """Is told how a Space that doesn't run yet comes along."""
+    """Is called with each change of a Space that doesn't run yet, ``running`` last, and again when one is woken while it is used. Runs
+    apart from the engine, as the callbacks of submissions do; connecting waits for it to return."""
     auth: tuple[str, str] | None
     """User and password of the app's own login."""
     headers: Mapping[str, str] | None
@@ -52,7 +51,50 @@ class Options(TypedDict, total=False):
     """Is given each text of a trace, and returns what is written in its place: to hide what you sent, too."""
 
 
-def make_engine(source: str, options: Options, now: float) -> Engine:
+class Options(ConnectOptions, total=False):
+    """What ``client`` takes beside the source."""
+
+    hf_token: str | None
+    """An access token of the Hub. Goes to the Hub, to the origin that it names for the Space, and to the origin of a URL given as source;
+    never elsewhere, and never over plain http but to this machine."""
+
+
+class DuplicateOptions(ConnectOptions, total=False):
+    """What ``duplicate`` takes beside the source."""
+
+    hf_token: Required[str]
+    """As for ``client``. The copy belongs to the token's owner."""
+    private: bool
+    """Whether only its owner can see the copy."""
+    timeout: float | timedelta | None
+    """Minutes without a visitor after which it goes to sleep."""
+    hardware: str | None
+    """``cpu-basic``, ``cpu-upgrade``, ``t4-small``, ``t4-medium``, ``a10g-small``, ``a10g-large``, ``a100-large``, or what else the Hub
+    offers; by default the original's."""
+    to: str | None
+    """Its name, or ``owner/name``; by default the original's, with the token's owner."""
+    secrets: Mapping[str, str] | None
+    """What its app finds in the environment, and nobody else sees."""
+    variables: Mapping[str, str] | None
+    """The same for what is no secret."""
+
+
+def make_duplicate(source: str, options: DuplicateOptions, now: float) -> Engine:
+    """As ``make_engine``, for the copy of a Space."""
+    how = Duplicate(
+        private=options.get("private", False),
+        timeout=options.get("timeout"),
+        hardware=options.get("hardware"),
+        to=options.get("to"),
+        secrets=options.get("secrets"),
+        variables=options.get("variables"),
+    )
+    return make_engine(source, options, now, how)
+
+
+def make_engine(
+    source: str, options: Options | DuplicateOptions, now: float, duplicate: Duplicate | None = None
+) -> Engine:
     """An engine with this machine's clock of the day, random bytes and environment behind it."""
     proxy = options.get("proxy")
     trace = options.get("trace")
@@ -68,6 +110,7 @@ def make_engine(source: str, options: Options, now: float) -> Engine:
         headers=options.get("headers"),
         deadline=options.get("deadline"),
         hub=options.get("hub") or os.environ.get("HF_ENDPOINT") or HUB,
+        duplicate=duplicate,
         proxy=ProxySettings(http=proxy, https=proxy) if proxy else proxies_of_environment(),
         trace=trace is not None and (options.get("trace_mask") or True),
     )

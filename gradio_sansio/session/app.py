@@ -43,6 +43,8 @@ class App:
     actions: list[ExchangeCommand | Event]
     timers: Timers[Timer]
     entropy: Callable[[int], bytes]
+    take_back: Callable[[Job, Response | GradioError, float], bool]
+    """To be asked about a call that was refused, before it fails: whether it waits for its Space to run, and is made again then."""
 
     def post(
         self, owner: Requester, path: str, body: bytes, now: float, *, limit: str = "request"

@@ -25,6 +25,10 @@ class Credentials:
         self._app: Origin | None = None
         self._cache: dict[Origin, Headers] = {}
 
+    @property
+    def has_token(self) -> bool:
+        return self._token is not None
+
     def set_app(self, origin: Origin) -> None:
         """The app is at this origin; the caller's headers go there, and no longer to where it was thought to be."""
         self._app = origin

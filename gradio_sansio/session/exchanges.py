@@ -43,6 +43,9 @@ class Timer(Enum):
     SUSPECT = "a word of a job that a kill may have met"
     REST = "a generator of 3.x to be cleared away"
     OPENING = "the app, as a whole"
+    WAKING = "a Space, as a whole"
+    POLL = "how a Space stands by now"
+    HUB = "the Hub to be asked the same again"
     CLOSING = "the grace for closing"
 
 

@@ -76,11 +76,11 @@ def refusal(
             hint="auth or hf_token",
         )
     if status == 429:
-        return RateLimited(where, retry_after=_retry_after(headers))
+        return RateLimited(where, retry_after=retry_after(headers))
     if status == 422:
         return _invalid(value, where)
     if status == 503 and phase == "join" and detail:
-        return QueueFull(f"the app takes no more jobs for now: {detail}", retry_after=_retry_after(headers))
+        return QueueFull(f"the app takes no more jobs for now: {detail}", retry_after=retry_after(headers))
     if status in (502, 504) and phase in ("join", "the call"):
         # From whatever stands before the app, which had passed the request on, and got no answer to it.
         text = f"{where}; the app is down, or too slow for its proxy, and what became of the job is unknown"
@@ -123,7 +123,8 @@ def _invalid(value: Any, where: str) -> ValidationError:
     return ValidationError(where, parameter=None, reason="the server gave none")
 
 
-def _retry_after(headers: Headers) -> float | None:
+def retry_after(headers: Headers) -> float | None:
+    """Seconds, where a refusal says when to come again."""
     for name, value in headers:
         if name == "retry-after" and value.isascii() and value.isdigit() and len(value) <= 9:
             return float(value)

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal
 from msgspec import UNSET
 
 from gradio_sansio.commands import ExchangeCommand
-from gradio_sansio.errors import GradioError, JobCancelled, RemoteProtocolError
+from gradio_sansio.errors import GradioError, JobCancelled, RemoteProtocolError, ValidationError
 from gradio_sansio.events import DataReceived, Event, JobFinished, JobId, Logged, LogReceived, StatusChanged
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import Endpoint
@@ -216,6 +216,25 @@ class Job:
     def yielded(self) -> bool:
         """A value of it has come."""
         return self._outputs is not None
+
+    def rebind(self, endpoint: Endpoint, dependency: Dependency) -> None:
+        """The app is another one than when the job was submitted; nothing of it has been sent to any.
+
+        Raises:
+            ValidationError: the arguments were made for other inputs.
+        """
+        before, after = (
+            [component.is_state for component in d.inputs] for d in (self.dependency, dependency)
+        )
+        if before != after:
+            reason = "its inputs are no longer those that it was called with"
+            where = endpoint.name or endpoint.fn_index
+            raise ValidationError(
+                f"the app was changed while {where} waited: {reason}", parameter=None, reason=reason
+            )
+        self.endpoint, self.dependency = endpoint, dependency
+        self.queued = dependency.dialect is not Dialect.DIRECT
+        self._hidden = dependency.hidden_outputs
 
     # What the server says.
 

@@ -84,10 +84,18 @@ class Opening:
         self._auth = auth
         self._config: Config | None = None
         self._first_reason = ""
+        self._exchange = ExchangeId(0)
 
     def start(self, now: float) -> None:
         redirects = Redirects.UPGRADE if self._address.base.origin.scheme == "http" else Redirects.SAME_ORIGIN
-        self._exchanges.request(self, "GET", self._address.top("/config"), now, redirects=redirects)
+        self._get(self._address.top("/config"), now, redirects)
+
+    def stop(self) -> None:
+        """Forget what is under way. Nobody is told."""
+        self._exchanges.abort(self._exchange)
+
+    def _get(self, url: Url, now: float, redirects: Redirects = Redirects.SAME_ORIGIN) -> None:
+        self._exchange = self._exchanges.request(self, "GET", url, now, redirects=redirects)
 
     def answered(self, exchange: ExchangeId, result: Response | GradioError, now: float) -> None:
         if isinstance(result, GradioError) and self.state is not OpeningState.INFO:
@@ -114,7 +122,9 @@ class Opening:
             body = urlencode({"username": username, "password": password}).encode()
             form = (("content-type", "application/x-www-form-urlencoded"),)
             # Never prefixed, in any version.
-            self._exchanges.request(self, "POST", self._address.top("/login"), now, headers=form, body=body)
+            self._exchange = self._exchanges.request(
+                self, "POST", self._address.top("/login"), now, headers=form, body=body
+            )
         elif response.status in (401, 403, 429):
             self._fail(self._refusal(response, "config"), now)
         elif response.status == 200 and self._take_config(response.body, now):
@@ -126,7 +136,7 @@ class Opening:
                     self._fail(self._refusal(response, "config"), now)
                     return
             self._step(OpeningInput.OTHER)
-            self._exchanges.request(self, "GET", self._address.top("/"), now, redirects=Redirects.SAME_ORIGIN)
+            self._get(self._address.top("/"), now)
 
     def _take_config(self, body: bytes, now: float) -> bool:
         try:
@@ -136,14 +146,8 @@ class Opening:
             return False
         self._step(OpeningInput.OK)
         self._address = Address(self._address.base, self._config.prefix)
-        self._exchanges.request(
-            self,
-            "GET",
-            # 3.26 to 3.50 describe files as the pages send them only if asked so; later ones don't care.
-            self._address.api("/info", serialize="False"),
-            now,
-            redirects=Redirects.SAME_ORIGIN,
-        )
+        # 3.26 to 3.50 describe files as the pages send them only if asked so; later ones don't care.
+        self._get(self._address.api("/info", serialize="False"), now)
         return True
 
     def _login_answered(self, response: Response, now: float) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Final, assert_never
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
 from gradio_sansio.errors import (
-    ConnectError,
     DeadlineExceeded,
     GradioError,
     LocalProtocolError,
@@ -22,6 +21,7 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import AppClosed, AppFailed, AppOpened, Event, JobId
 from gradio_sansio.guard import Guard
 from gradio_sansio.limits import Limits
+from gradio_sansio.session.access import Access, check_duplicate
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.app import App
@@ -33,12 +33,12 @@ from gradio_sansio.session.dialects.direct import DirectCalls
 from gradio_sansio.session.dialects.job_stream import JobStreams
 from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.dialects.websocket import WebSockets
+from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.endpoints import Endpoints
-from gradio_sansio.session.exchanges import Exchanges, Timer
+from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.job import Job, JobBoard, JobState
 from gradio_sansio.session.jsontext import encode
-from gradio_sansio.session.opening import Opening
-from gradio_sansio.session.source import HUB, SpaceSource, check_token, parse_hub, parse_source
+from gradio_sansio.session.source import HUB, check_token, parse_hub, parse_source
 from gradio_sansio.timers import Timers, WallClock
 from gradio_sansio.tracing import Recorder
 
@@ -89,6 +89,7 @@ class Session:
         hub: the Hub's address.
         trace: keep the conversation, without secrets, for ``drain_trace``. A function is given each text that would be written, and
             returns what is written in its place.
+        duplicate: make a copy of the Space first, if it isn't there, and open that. Takes an ``hf_token``.
 
     Raises:
         TypeError, ValueError: an argument makes no sense; the text says which and why.
@@ -108,10 +109,12 @@ class Session:
         deadline: float | None = None,
         hub: str = HUB,
         trace: bool | Callable[[str], str] = False,
+        duplicate: Duplicate | None = None,
     ) -> None:
         hub_url = parse_hub(hub)
         self._source = parse_source(source, hub=hub_url)
         check_token(hf_token, self._source, hub_url)
+        check_duplicate(duplicate, self._source, hf_token)
         self._limits = limits or Limits()
         self._entropy = entropy
         self._clock = WallClock(now, wall_clock)
@@ -134,31 +137,27 @@ class Session:
         self._jobs: dict[JobId, tuple[Job, Transport]] = {}
         self._shared: dict[Dialect, Transport] = {}
         self._isolated: list[Transport] = []
+        self._retired: list[Transport] = []
+        """Those of an app that was restarted, with jobs that may be open yet."""
         self._late: dict[tuple[Timer, int], float] = {}
         """Timers that fired late, and what they were set to then."""
-        if deadline is not None:
-            if not deadline > 0:
-                raise ValueError(f"deadline must be positive, in seconds, not {deadline!r}")
-            self._timers.arm(Timer.OPENING, 0, now + deadline)
-        self._deadline = deadline
-        self._open(auth, now)
-
-    def _open(self, auth: tuple[str, str] | None, now: float) -> None:
-        if isinstance(self._source, SpaceSource):
-            self.not_opened(
-                ConnectError(
-                    f"Spaces can't be found by name yet: pass the address of {self._source.space_id}"
-                    " (https://<user>-<space>.hf.space)",
-                    phase="resolve",
-                    url=self._source.space_id,
-                ),
-                now,
-            )
-            return
-        base = self._source.base
-        self._credentials.set_app(base.origin)
-        self._credentials.allow_token(base.origin)
-        Opening(self, base, self._exchanges, self._credentials, self._limits, auth).start(now)
+        if deadline is not None and not deadline > 0:
+            raise ValueError(f"deadline must be positive, in seconds, not {deadline!r}")
+        self._access = Access(
+            self,
+            self._source,
+            hub_url,
+            self._exchanges,
+            self._credentials,
+            self._actions,
+            self._timers,
+            entropy,
+            self._limits,
+            auth=auth,
+            deadline=deadline,
+            duplicate=duplicate,
+        )
+        self._access.start(now)
 
     # What the application reads.
 
@@ -238,7 +237,11 @@ class Session:
             found = app.endpoints.find(endpoint)
             dependency = app.config.dependencies[found.fn_index]
             data = _encoded(bind(found, dependency, payload))
-            transport = self._transport(app, dependency.dialect, isolated)
+            if self._access.busy:
+                transport: Transport = self._access.lobby
+                self._access.lobby.isolated = isolated
+            else:
+                transport = self._transport(app, dependency.dialect, isolated)
             self._submitted += 1
             job = Job(
                 JobId(self._submitted),
@@ -314,6 +317,7 @@ class Session:
         with self._guard:
             now = self._advance(now)
             if self._state is SessionState.OPENING:
+                self._access.stop()
                 self._exchanges.abort_all()
                 self._step(SessionInput.CLOSE)
                 self._end()
@@ -325,7 +329,8 @@ class Session:
                 for job, transport in jobs:
                     transport.withdraw(job, now)
                     job.cancelled(now, by="by closing the app")
-                for transport in (*self._shared.values(), *self._isolated):
+                self._access.stop()
+                for transport in (*self._shared.values(), *self._isolated, *self._retired):
                     transport.close(now)
                 self._timers.arm(Timer.CLOSING, 0, now + self._limits.grace)
                 self._settle(now)
@@ -427,7 +432,7 @@ class Session:
                 text = f"the job took longer than its timeout of {job.timeout:g} s"
                 job.fail(DeadlineExceeded(text, limit="timeout"), now)
             case Timer.KILL | Timer.HELD:
-                for transport in self._shared.values():
+                for transport in (*self._shared.values(), *self._retired):
                     if isinstance(transport, SharedStream):
                         act = transport.kill if kind is Timer.KILL else transport.release
                         act(key, now)
@@ -436,13 +441,11 @@ class Session:
                 assert isinstance(transport, SharedStream)
                 transport.suspected(job, now)
             case Timer.REST:
-                sockets = self._shared[Dialect.WS]
-                assert isinstance(sockets, WebSockets)
-                sockets.rested(key, now)
-            case Timer.OPENING:
-                self._exchanges.abort_all()
-                text = f"the app could not be opened within {self._deadline:g} s"
-                self.not_opened(DeadlineExceeded(text, limit="deadline"), now)
+                for transport in (*self._shared.values(), *self._retired):
+                    if isinstance(transport, WebSockets):
+                        transport.rested(key, now)
+            case Timer.OPENING | Timer.WAKING | Timer.POLL | Timer.HUB:
+                self._access.fire(kind, now)
             case Timer.CLOSING:
                 self._exchanges.abort_all()
             case _:
@@ -451,26 +454,59 @@ class Session:
     # What the opening reports.
 
     def opened(self, address: Address, config: Config, info: object, now: float) -> None:
-        self._timers.disarm(Timer.OPENING, 0)
-        self._app = App(
-            address,
-            config,
-            Endpoints(config, info),
-            info,
-            self._limits,
-            self._exchanges,
-            self._actions,
-            self._timers,
-            self._entropy,
-        )
-        self._board.version = config.version
-        self._step(SessionInput.OPENED)
-        self._actions.append(AppOpened())
+        if self._app is None or self._app.config.raw != config.raw:
+            # Jobs of an app that was restarted end where they are.
+            self._retired += self._shared.values()
+            self._shared = {}
+            self._app = App(
+                address,
+                config,
+                Endpoints(config, info),
+                info,
+                self._limits,
+                self._exchanges,
+                self._actions,
+                self._timers,
+                self._entropy,
+                self._take_back,
+            )
+            self._board.version = config.version
+        if self._state is SessionState.OPENING:
+            self._step(SessionInput.OPENED)
+            self._actions.append(AppOpened())
+        for job, isolated in self._access.lobby.empty():
+            self._readmit(self._app, job, isolated, now)
 
     def not_opened(self, error: GradioError, now: float) -> None:
-        self._step(SessionInput.FAILED)
-        self._actions.append(AppFailed(error))
-        self._end()
+        if self._state is SessionState.OPENING:
+            self._step(SessionInput.FAILED)
+            self._actions.append(AppFailed(error))
+            self._end()
+        for job, _ in self._access.lobby.empty():
+            job.fail(error, now)
+
+    # Calls that meet a Space which is not there.
+
+    def _take_back(self, job: Job, outcome: Response | GradioError, now: float) -> bool:
+        if self._state is not SessionState.OPEN or not self._access.takes_back(job, outcome, now):
+            return False
+        lobby = self._access.lobby
+        lobby.isolated = self._jobs[job.id][1] in self._isolated
+        lobby.submit(job, now)
+        self._jobs[job.id] = job, lobby
+        return True
+
+    def _readmit(self, app: App, job: Job, isolated: bool, now: float) -> None:
+        """The Space runs again: make a call as if for the first time."""
+        try:
+            found = app.endpoints.find(job.endpoint.name or job.endpoint.fn_index)
+            job.rebind(found, app.config.dependencies[found.fn_index])
+            transport = self._transport(app, job.dependency.dialect, isolated)
+        except GradioError as error:
+            job.fail(error, now)
+        else:
+            self._jobs[job.id] = job, transport
+            transport.submit(job, now)
 
     # The inside.
 
@@ -507,6 +543,7 @@ class Session:
         while self._board.finished:
             job = self._board.finished.pop()
             del self._jobs[job.id]
+            self._access.forget(job)
             self._timers.disarm(Timer.JOB, job.id)
             self._timers.disarm(Timer.SUSPECT, job.id)
         if self._state is SessionState.CLOSING and not self._exchanges.open:
@@ -539,7 +576,6 @@ class Session:
         job.fail(RemoteProtocolError(text, expected="results taken as they come", seen=seen), now)
 
     def _end(self) -> None:
-        self._timers.disarm(Timer.OPENING, 0)
         self._actions.append(AppClosed())
 
     def _step(self, input: SessionInput) -> None:

@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from gradio_sansio.wire.origin import Url, is_loopback
+from gradio_sansio.wire.origin import Origin, Url, is_loopback
 
 HUB: Final = "https://huggingface.co"
+SPACES: Final = ".hf.space"
+"""What the host of a Space's own address ends with."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")
 _SHOWABLE: Final = re.compile(r"[\w .:/-]{1,80}")
@@ -54,13 +56,18 @@ def parse_source(source: object, *, hub: Url) -> Source:
             return SpaceSource(page)
         # The query and the fragment belong to the page that the address was copied from.
         return AppSource(Url(url.origin, url.path.rstrip("/"), ""))
-    if _NAME.fullmatch(text) and not any(part.strip(".") == "" for part in text.split("/")):
+    if is_space_name(text):
         return SpaceSource(text)
     if not text:
         raise ValueError(f"source is empty: {_EXPECTED}")
     # A token that took the wrong place, or a password in something like a URL, isn't repeated.
     shown = repr(text) if _SHOWABLE.fullmatch(text) and "hf_" not in text else "that source"
     raise ValueError(f"{shown} names no app: {_EXPECTED}")
+
+
+def is_space_name(text: str) -> bool:
+    """Whether this may be a Space's name: of letters, digits, ``_``, ``-`` and dots, and not of dots alone."""
+    return bool(_NAME.fullmatch(text)) and not any(part.strip(".") == "" for part in text.split("/"))
 
 
 def parse_hub(hub: str) -> Url:
@@ -84,8 +91,13 @@ def check_token(token: str | None, source: Source, hub: Url) -> None:
     if not token.startswith("hf_") or not token.isascii() or not token.isprintable():
         raise ValueError("hf_token must be an access token of the Hub, which begins with 'hf_'")
     origin = source.base.origin if isinstance(source, AppSource) else hub.origin
-    if origin.scheme != "https" and not is_loopback(origin.host):
+    if not may_take_token(origin):
         raise ValueError(f"hf_token is not sent over plain http: use https:// for {origin.host}")
+
+
+def may_take_token(origin: Origin) -> bool:
+    """Whether a token would not travel in the clear."""
+    return origin.scheme == "https" or is_loopback(origin.host)
 
 
 def _space_page(url: Url, hub: Url) -> str | None:
@@ -95,6 +107,13 @@ def _space_page(url: Url, hub: Url) -> str | None:
         return None
     path = url.path.removeprefix(hub.path)
     parts = path.strip("/").split("/")
-    if len(parts) >= 3 and parts[0] == "spaces" and _NAME.fullmatch("/".join(parts[1:3])):
+    if len(parts) >= 3 and parts[0] == "spaces" and is_space_name("/".join(parts[1:3])):
         return "/".join(parts[1:3])
     raise ValueError(f"{url.redacted} is no Space's page: {_EXPECTED}")
+
+
+def subdomain_of(origin: Origin) -> str | None:
+    """The first part of a Space's own address, by which the Hub finds the Space; None for another host's."""
+    name = origin.host.removesuffix(SPACES)
+    default_port = "." not in name and ":" not in origin.authority
+    return name if name != origin.host and default_port else None

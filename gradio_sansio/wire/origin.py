@@ -116,6 +116,11 @@ def is_loopback(host: str) -> bool:
     return (address.ipv4_mapped or address).is_loopback
 
 
+def is_address(host: str) -> bool:
+    """Whether a host, as ``Origin.host`` has it, is an address rather than a name."""
+    return ":" in host or host.rpartition(".")[2].isdigit()
+
+
 def parse_host(text: str) -> str:
     """Bring a host, IPv6 in brackets, into the form of ``Origin.host``. Raises ``ValueError``."""
     if text.startswith("["):

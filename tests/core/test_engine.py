@@ -34,6 +34,7 @@ from gradio_sansio.events import (
     JobFinished,
     JobId,
     Logged,
+    SpaceChanged,
     StatusChanged,
 )
 from gradio_sansio.testing import Answer, Cut, GradioServer, Playbook, VirtualNetwork, placeholder
@@ -96,13 +97,23 @@ def test_tls_comes_before_the_first_bytes() -> None:
     )
 
 
-def test_a_space_by_name_is_refused_for_now() -> None:
-    engine = new_engine("user/name", deadline=10.0)
-    failed, closed = engine.drain()
+def test_a_space_by_name_is_looked_up_at_the_hub() -> None:
+    engine = new_engine("user/name", hub="http://hub.test", deadline=10.0)
+    [connect] = engine.drain()
+    assert isinstance(connect, Connect)
+    assert connect.host == "hub.test"
+
+
+def test_how_a_space_stands_is_told_by_the_engine() -> None:
+    network = VirtualNetwork({})
+    network.attach(lambda now: new_engine("user/name", hub="http://hub.test"))
+    network.run_until(lambda: network.happened(AppClosed))
+    told, failed, closed = network.events
+    assert isinstance(told, SpaceChanged)
     assert isinstance(failed, AppFailed)
     assert isinstance(failed.error, ConnectError)
     assert isinstance(closed, AppClosed)
-    assert engine.deadline is None
+    assert network.engine.deadline is None
 
 
 # 1. Inputs raise nothing for what the peer did.

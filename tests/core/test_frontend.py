@@ -19,10 +19,12 @@ from gradio_sansio.events import (
     JobFinished,
     JobId,
     Logged,
+    SpaceChanged,
     StatusChanged,
 )
 from gradio_sansio.frontend import AsyncAppBase, AsyncSubmissionBase, SubmissionBase, Values
 from gradio_sansio.session.diff import Outputs
+from gradio_sansio.session.space import SpaceStatus, read_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -98,8 +100,8 @@ class Connection:
 
 
 class App(AsyncAppBase[AsyncSubmissionBase]):
-    def __init__(self) -> None:
-        super().__init__(Limits(job_buffer=80))
+    def __init__(self, status_callback: Callable[[SpaceStatus], object] | None = None) -> None:
+        super().__init__(Limits(job_buffer=80), status_callback)
         self.heard: list[object] = []
         self.tasks: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.later: list[Callable[[], None]] = []
@@ -143,8 +145,8 @@ class App(AsyncAppBase[AsyncSubmissionBase]):
         return AsyncSubmissionBase(self, job, inbox)
 
 
-def entered() -> tuple[App, FakeEngine]:
-    app, engine = App(), FakeEngine()
+def entered(callback: Callable[[SpaceStatus], object] | None = None) -> tuple[App, FakeEngine]:
+    app, engine = App(callback), FakeEngine()
     app.engine = cast("Any", engine)
     return app, engine
 
@@ -384,6 +386,45 @@ def test_callbacks_can_be_removed() -> None:
     assert not seen
     with pytest.raises(ValueError, match="'data', 'status', 'log'"):
         submission.on("dat", seen.append)
+
+
+def status(stage: str) -> SpaceStatus:
+    return read_stage(stage)[0]
+
+
+def test_how_a_space_stands_is_told_in_order_and_before_the_app_is_open() -> None:
+    told: list[SpaceStatus] = []
+
+    async def callback(status: SpaceStatus) -> None:
+        if not told:
+            # More comes while the call is made.
+            bring(app, engine, SpaceChanged(status=RUNS), AppOpened())
+            assert not app.heard
+        told.append(status)
+        if status is SLEEPS:
+            raise ValueError("the caller's own")
+
+    SLEEPS, RUNS = status("SLEEPING"), status("RUNNING")  # noqa: N806
+    app, engine = entered(callback)
+    bring(app, engine, SpaceChanged(SLEEPS))
+    assert not told
+    [task] = app.tasks
+    run(task())
+    assert told == [SLEEPS, RUNS]
+    assert [str(error) for error in app.reported] == ["the caller's own"]
+    assert app.heard == [AppOpened()]
+    bring(app, engine, SpaceChanged(SLEEPS))
+    assert len(app.tasks) == 2
+    run(app.tasks[1]())
+    assert len(told) == 3
+    assert app.heard == [AppOpened()]
+
+
+def test_how_a_space_stands_when_nobody_asks() -> None:
+    app, engine = entered()
+    bring(app, engine, SpaceChanged(status("SLEEPING")), AppOpened())
+    assert app.heard == [AppOpened()]
+    assert not app.tasks
 
 
 class Blocking(SubmissionBase):

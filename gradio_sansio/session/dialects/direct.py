@@ -60,6 +60,8 @@ class DirectCalls:
     def answered(self, exchange: ExchangeId, result: Response | GradioError, now: float) -> None:
         job = self._calls.pop(exchange)
         del self._exchanges[job.id]
+        if self._app.take_back(job, result, now):
+            return
         if isinstance(result, GradioError):
             job.fail(result, now)
         elif result.status != 200:

@@ -149,6 +149,8 @@ class JobStreams:
         if fault is None:
             call.step(CallInput.STARTED)
             call.job.accepted()
+        elif self._app.take_back(call.job, Response(status, headers, "", b""), now):
+            self._forget(call)
         else:
             self._fail(call, fault, now)
 
@@ -173,10 +175,14 @@ class JobStreams:
 
     def stream_ended(self, exchange: ExchangeId, error: GradioError | None, now: float) -> None:
         call = self._by_exchange[exchange]
+        opening = call.state is CallState.OPENING
+        if opening and error is not None and self._app.take_back(call.job, error, now):
+            self._forget(call)
+            return
         if error is None:
             text = "the server ended the job's event stream without a result; the outcome is unknown"
             error = Disconnected(text, phase="stream", url=self._app.address.api("/queue/join").redacted)
-        elif call.state is not CallState.OPENING:
+        elif not opening:
             error = lost(error, "stream")
         self._fail(call, error, now)
 

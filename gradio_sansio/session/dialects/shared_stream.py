@@ -292,6 +292,8 @@ class SharedStream:
 
     def _joined(self, job: Job, result: Response | GradioError, now: float) -> str | None:
         """The event id that the answer to a join gives, or None: the job has failed then."""
+        if self._app.take_back(job, result, now):
+            return None
         if isinstance(result, GradioError):
             job.fail(result, now)
             return None

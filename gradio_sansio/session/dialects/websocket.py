@@ -119,7 +119,8 @@ class WebSockets:
 
     def rested(self, fn_index: int, now: float) -> None:
         """The time that a generator's clearing takes has passed."""
-        self._next(fn_index, now)
+        if fn_index in self._lines:
+            self._next(fn_index, now)
 
     def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn."""
@@ -197,6 +198,9 @@ class WebSockets:
     def socket_ended(self, exchange: ExchangeId, outcome: int | Response | GradioError, now: float) -> None:
         call = self._by_exchange[exchange]
         opened = call.state is not SocketState.OPENING
+        if not opened and not isinstance(outcome, int) and self._app.take_back(call.job, outcome, now):
+            self._end(call, now, rest=False)
+            return
         if isinstance(outcome, Response):
             error = self._app.refusal(outcome, "websocket")
         elif isinstance(outcome, GradioError):

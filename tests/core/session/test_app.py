@@ -34,7 +34,18 @@ def new_app() -> App:
     exchanges = Exchanges(actions, timers, Credentials({}, None), limits)  # type: ignore[arg-type]
     address = Address(Url.parse("http://app.test/mounted"), "/gradio_api")
     endpoints = Endpoints(config, None)
-    return App(address, config, endpoints, None, limits, exchanges, actions, timers, entropy())  # type: ignore[arg-type]
+    return App(
+        address,
+        config,
+        endpoints,
+        None,
+        limits,
+        exchanges,
+        actions,  # type: ignore[arg-type]
+        timers,
+        entropy(),
+        lambda *_: False,
+    )
 
 
 class Owner:
