@@ -33,7 +33,7 @@ class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
     """
 
     def __init__(self, source: str, options: Options) -> None:
-        super().__init__(options.get("limits") or Limits())
+        super().__init__(options.get("limits") or Limits(), options.get("status_callback"))
         self._source = source
         self._options = options
         self.ssl_context: SSLContext | None = options.get("ssl_context")

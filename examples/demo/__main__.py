@@ -1,16 +1,14 @@
 """`make demo`: a real Gradio app, called in three styles.
 
 Without an argument it starts the app beside this file and takes the same tour through it with plain calls, under asyncio and
-under trio. With one, a URL or the name of a Space, it calls that app instead: it lists the endpoints and tries the first three
-that need no more than simple values. The exit code is 0 only when every call that should succeed did.
+under trio; then it wakes a Space that sleeps. With one, a URL or the name of a Space, it calls that app instead: it lists the
+endpoints and tries the first three that need no more than simple values. The exit code is 0 only when every call that should succeed did.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import json
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -23,6 +21,8 @@ import trio
 import gradio_sansio_anyio
 import gradio_sansio_sync
 import gradio_sansio_trio
+from examples.demo.report import Report, clean, shown
+from examples.demo.space import wake
 from gradio_sansio import AppError, Data, GradioError, Log, Status, ValidationError
 from tests.servers.environments import BuildError, known_versions
 from tests.servers.server import GradioServer
@@ -43,99 +43,9 @@ PATIENCE = 120.0  # seconds for each of them
 MADE_UP: Mapping[str, object] = {"textbox": "hello", "number": 3, "checkbox": True}
 
 
-def clean(text: object) -> str:
-    """What a server says may hold control characters, and a terminal would obey them."""
-    return "".join(letter for letter in str(text) if letter.isprintable())
-
-
-class Report:
-    """Prints what happens and counts what went wrong. On a terminal, one line at the bottom is rewritten as things change."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self._tty = sys.stdout.isatty()
-        self._live = ""
-        self._since = time.monotonic()
-
-    def line(self, text: object = "") -> None:
-        """Print a line that stays."""
-        if self._tty and self._live:
-            print("\r\x1b[K", end="")
-        self._live = ""
-        print(text, flush=True)
-
-    def live(self, call: str, text: object) -> None:
-        """Show how things stand now."""
-        line = f"  {clean(call):8} {clean(text)}"
-        if line == self._live:
-            return
-        self._live = line
-        if self._tty:
-            print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
-        else:
-            print(line, flush=True)
-
-    def style(self, name: str) -> None:
-        """A new part begins."""
-        self.line()
-        self.line(name)
-        self._since = time.monotonic()
-
-    def done(self, call: str, text: object, *, ok: bool = True) -> None:
-        """One call has ended; say how, and how long it took since the one before."""
-        now = time.monotonic()
-        self.failures += not ok
-        remark = "" if ok else "  <- not as it should be"
-        self.line(f"  {clean(call):8} {clean(text)}  ({now - self._since:.2f} s){remark}")
-        self._since = now
-
-    def result(self, call: str, got: object, wanted: object) -> None:
-        """The value of a call whose right answer is known."""
-        self.done(call, _shown(got), ok=got == wanted)
-
-    def error(self, call: str, error: GradioError, *, ok: bool) -> None:
-        """The error as a user gets it."""
-        self.done(call, f"{type(error).__name__}: {error}", ok=ok)
-
-    def connected(self, config: Mapping[str, Any]) -> None:
-        self.done("connect", f"Gradio {config.get('version')}, protocol {config.get('protocol')}")
-
-    def event(self, call: str, event: Data | Status | Log) -> None:
-        """What a job tells while it waits and runs."""
-        match event:
-            case Status():
-                self.live(call, describe(event))
-            case Log():
-                self.line(f"  {call:8} {clean(event.level)}: {clean(event.message)}")
-            case Data():
-                pass  # the caller shows the last one
-
-    def endpoints(self, info: ApiInfo) -> None:
-        for line in str(info).splitlines():
-            self.line(f"  | {clean(line)}".rstrip())
-
-
 def has_place(event: Data | Status | Log) -> bool:
     """The server has told a job its place in the queue."""
     return isinstance(event, Status) and event.position is not None
-
-
-def describe(status: Status) -> str:
-    """One line for how a job stands."""
-    if status.stage == "pending" and status.position:
-        return f"waits, {status.position} before it"
-    if status.stage == "pending" and status.position == 0 and not status.progress_data:
-        return "is next, or has begun"
-    for bar in status.progress_data or ():
-        if bar.index is not None and bar.length:
-            filled = round(20 * bar.index / bar.length)
-            return f"[{'#' * filled}{'.' * (20 - filled)}] {bar.index:g} of {bar.length:g} {bar.unit or ''}"
-    return status.stage
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 # The tour, in plain calls.
@@ -238,6 +148,8 @@ def tour(report: Report) -> None:
         anyio.run(async_tour, gradio_sansio_anyio.client, server.url, report)
         report.style("gradio_sansio_trio: trio")
         trio.run(async_tour, gradio_sansio_trio.client, server.url, report)
+        report.style("a Space that sleeps, at a Hub on loopback: asyncio")
+        anyio.run(wake, server.url, report)
 
 
 # An app that we know nothing of.
@@ -313,7 +225,7 @@ def attempt(report: Report, call: Call, run: Callable[[], Data]) -> None:
     except GradioError as error:
         report.error(str(call), error, ok=False)
     else:
-        report.done(str(call), _shown(result.value))
+        report.done(str(call), shown(result.value))
 
 
 def main() -> int:

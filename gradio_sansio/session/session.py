@@ -130,7 +130,12 @@ class Session:
         self._recorder: Recorder | None = None
         if trace:
             password = auth[1] if auth is not None else ""
-            secrets = (hf_token or "", self._session_hash, password, *(headers or {}).values())
+            copied = (duplicate and duplicate.secrets) or {}
+            secrets = (
+                *(hf_token or "", self._session_hash, password),
+                *(headers or {}).values(),
+                *copied.values(),
+            )
             self._recorder = Recorder(secrets, trace if callable(trace) else None)
         self._submitted = 0
         self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits)

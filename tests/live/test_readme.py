@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PLAIN, ASYNCIO, JOB = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PLAIN, ASYNCIO, JOB, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TRIO = ASYNCIO.replace("gradio_sansio_anyio", "gradio_sansio_trio").replace(
     "import asyncio\n", "import trio\n"
 )

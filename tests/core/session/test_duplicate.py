@@ -364,5 +364,14 @@ def test_secrets_are_not_shown() -> None:
     assert "s3cret" not in repr(ALL)
 
 
+def test_secrets_are_not_traced() -> None:
+    world = World(duplicate=ALL, routes=hub(), trace=True)
+    assert world.opened
+    lines = "".join(world.session.drain_trace())
+    assert "/api/spaces/me/name/secrets" in lines
+    assert "s3cret" not in lines
+    assert TOKEN not in lines
+
+
 def test_the_table() -> None:
     assert set(TRANSITIONS) == set(DuplicationState)
