@@ -1,4 +1,4 @@
-"""A Gradio server as a machine without I/O: the queue protocol of 4.9 to 6.x, as real servers were seen to speak it.
+"""A Gradio server as a machine without I/O: the queue protocols of 3.6 to 6.x, as real servers were seen to speak them.
 
 ``GradioServer`` owns functions, sessions and the queue; ``accept`` makes a connection, which takes bytes and gives bytes. It listens on
 a ``VirtualNetwork``, or stands behind a real socket on the loopback interface: after any input drain all connections, and call
@@ -12,6 +12,8 @@ A function is an ordinary callable that returns its output (a tuple for several)
 
 An exception fails the job with its text. What differs between versions is decided by ``version``:
 
+* before 4.0 each job has a websocket, from 4.0 to 4.8 an event stream of its own; both ask for the data once it is the job's turn, and
+  a client that leaves ends the job;
 * 4.9 to 4.21 end a stream without a word, later ones say ``close_stream`` first; from 4.17 on all yields but the first are edits;
 * ``/cancel`` (4.31 and later) kills all running jobs of that session and function, silently but for the one that was named; it takes a
   queued job from the queue from 6.14 on only; before that the job runs all the same, and its end breaks the stream up to 5.45;
@@ -31,6 +33,7 @@ from enum import Enum
 from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
+from gradio_sansio.testing.channels import Channel, SocketChannel, StreamChannel
 from gradio_sansio.testing.functions import Function, Report, Say, Sleep, Steps, edits
 from gradio_sansio.testing.network import Cut
 from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode
@@ -70,6 +73,8 @@ class ServerJob:
         self.yielded = False
         self.resumes: float | None = None
         """When its sleep is over."""
+        self.channel: Channel | None = None
+        """What is said of it, before 4.9."""
         self.reply: ServerConnection | None = None
         """Where the answer to a direct call goes."""
 
@@ -126,6 +131,8 @@ class GradioServer:
         """Say nothing on any stream, heartbeats included."""
         self.pace: tuple[int, float] | None = None
         """Bytes that a connection sends at a time, and the seconds between."""
+        self._sockets: dict[ServerConnection, Channel] = {}
+        """Those that have not said what they are for."""
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._lost: dict[str, set[str]] = {}
@@ -244,7 +251,16 @@ class GradioServer:
         match request.method, route:
             case "GET", "/info":
                 connection.answer(Answer(body=self.info()))
-            case "POST", "/queue/join":
+            case "GET", "/queue/join" if self.version < (4, 0, 0):
+                channel = SocketChannel(connection, request.headers.get("sec-websocket-key", ""))
+                self._sockets[connection] = channel
+                channel.tell({"msg": "send_hash"})
+            case "GET", "/queue/join" if self.version < (4, 9, 0):
+                name = request.query["session_hash"]
+                self._join_alone(StreamChannel(connection, name), name, int(request.query["fn_index"]))
+            case "POST", "/queue/data" if self.version < (4, 9, 0):
+                self._take(connection, request.json)
+            case "POST", "/queue/join" if self.version >= (4, 9, 0):
                 self._join(connection, request.json)
             case "GET", "/queue/data":
                 self._read(connection, request.query.get("session_hash", ""))
@@ -290,7 +306,7 @@ class GradioServer:
             )
         return {
             "version": ".".join(map(str, self.version)),
-            "protocol": self._protocol,
+            **({"protocol": self._protocol} if self.version >= (4, 0, 0) else {"enable_queue": True}),
             "api_prefix": self.prefix,
             "components": components,
             "dependencies": dependencies,
@@ -328,6 +344,8 @@ class GradioServer:
 
     @property
     def _protocol(self) -> str:
+        if self.version < (4, 9, 0):
+            return "sse"
         if self.version < (4, 17, 0):
             return "sse_v1"
         if self.version < (4, 21, 0):
@@ -376,6 +394,55 @@ class GradioServer:
         self._tell(job, "estimation", **estimation)
         self._start_next(index)
 
+    # The queue before 4.9.
+
+    def said(self, connection: ServerConnection, text: str) -> None:
+        """A client has sent its session and function over a websocket, and then its data."""
+        body = json.loads(text)
+        channel = self._sockets.pop(connection, None)
+        if channel is not None:
+            self._join_alone(channel, body["session_hash"], body["fn_index"])
+            return
+        for job in self.jobs:
+            if job.channel is not None and job.channel.connection is connection:
+                self._supply(job, body["data"])
+
+    def _join_alone(self, channel: Channel, session: str, index: int) -> None:
+        waiting = sum(job.state is JobState.QUEUED for job in self.jobs)
+        if self.max_size is not None and waiting >= self.max_size:
+            channel.tell({"msg": "queue_full"})
+            channel.end()
+            return
+        job = self._new_job(session, index, [])
+        job.channel = channel
+        self._tell(job, "estimation", rank=waiting, queue_size=waiting + 1, rank_eta=None)
+        self._start_next(index)
+
+    def _take(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
+        job = next((job for job in self.jobs if job.event_id == body["event_id"]), None)
+        if job is None or job.state is not JobState.RUNNING:
+            connection.answer(Answer(500, "Internal Server Error", {"content-type": "text/plain"}))
+            return
+        connection.answer(Answer(body=None))
+        self._supply(job, body["data"])
+
+    def _supply(self, job: ServerJob, data: list[Any]) -> None:
+        job.data = data
+        self._call(job)
+
+    def _leave_alone(self, connection: ServerConnection) -> bool:
+        """A job's own connection is gone, and ends the job."""
+        self._sockets.pop(connection, None)
+        for job in self.jobs:
+            if job.channel is not None and job.channel.connection is connection:
+                job.channel, job.muted = None, True
+                job.state, job.resumes = JobState.ENDED, None
+                if job.steps is not None:
+                    job.steps.close()
+                self._start_next(job.index)
+                return True
+        return False
+
     def _new_job(self, session: str, index: int, data: list[Any]) -> ServerJob:
         job = ServerJob(f"{len(self.jobs) + 1:032x}", session, index, self.functions[index], data)
         self.jobs.append(job)
@@ -394,6 +461,13 @@ class GradioServer:
 
     def _start(self, job: ServerJob) -> None:
         job.state = JobState.RUNNING
+        if job.channel is None:
+            self._call(job)
+        else:
+            asks = {"msg": "send_data"} | ({"event_id": job.event_id} if self.version >= (4, 0, 0) else {})
+            job.channel.tell(asks)
+
+    def _call(self, job: ServerJob) -> None:
         self._tell(job, "process_starts", eta=None)
         try:
             result = job.function.call(*job.data)
@@ -475,6 +549,10 @@ class GradioServer:
 
     def _tell_end(self, job: ServerJob, output: dict[str, Any], *, success: bool) -> None:
         self._tell(job, "process_completed", output=output, success=success)
+        if job.channel is not None:
+            channel, job.channel = job.channel, None
+            channel.end()
+            return
         session = self.sessions.get(job.session)
         if session is None or job.muted:
             return
@@ -530,6 +608,9 @@ class GradioServer:
         job.state, job.resumes, job.killed = JobState.ENDED, None, True
         assert job.steps is not None, "other functions run to their end at once"
         job.steps.close()
+        if job.channel is not None:
+            channel, job.channel = job.channel, None
+            channel.end()
 
     # Direct calls.
 
@@ -570,7 +651,7 @@ class GradioServer:
     def dropped(self, connection: ServerConnection, name: str) -> None:
         """The reader of a session is gone, not by our doing: the session's mailbox and queued jobs go with it."""
         session = self.sessions.get(name)
-        if session is None or session.reader is not connection:
+        if self._leave_alone(connection) or session is None or session.reader is not connection:
             return
         del self.sessions[name]
         # What was pending stays so: the session comes back with its next job, and never ends a stream again.
@@ -582,6 +663,9 @@ class GradioServer:
                     job.state = JobState.ENDED
 
     def _tell(self, job: ServerJob, msg: str, **fields: object) -> None:
+        if job.channel is not None:
+            job.channel.tell({"msg": msg, **fields})
+            return
         session = self.sessions.get(job.session)
         if session is not None and not job.muted and job.reply is None:
             self._write(session, encode({"msg": msg, "event_id": job.event_id, **fields}))

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import h11
 
+from gradio_sansio.testing.frames import Close, FrameReader, Message, accept_key, frame
 from gradio_sansio.testing.network import Cut
 
 
@@ -53,7 +54,10 @@ class Site(Protocol):
         """Act on a request and answer it, now or later."""
 
     def dropped(self, connection: ServerConnection, name: str) -> None:
-        """A connection with the stream of the named session is gone."""
+        """A connection with the stream of the named session, or with a websocket, is gone."""
+
+    def said(self, connection: ServerConnection, text: str) -> None:
+        """A client has sent a message over a websocket."""
 
 
 class ServerConnection:
@@ -68,6 +72,8 @@ class ServerConnection:
         self._gone = False
         self.stream: str | None = None
         """The session whose events it carries."""
+        self._frames: FrameReader | None = None
+        """Reads a websocket."""
         self.due: float | None = None
         """When a slow connection sends its next piece."""
         self._slow: deque[bytes | Cut] = deque()
@@ -77,6 +83,9 @@ class ServerConnection:
         if self._gone:
             return
         self._server.now = max(self._server.now, now)
+        if self._frames is not None:
+            self._read(self._frames, data)
+            return
         self._h11.receive_data(data)
         self._pull()
 
@@ -131,6 +140,34 @@ class ServerConnection:
         self._send(h11.EndOfMessage())
         self._next()
 
+    def begin_socket(self, key: str) -> None:
+        """Agree to a websocket."""
+        self.stream = ""
+        self._frames = FrameReader()
+        fields = [
+            ("upgrade", "websocket"),
+            ("connection", "upgrade"),
+            ("sec-websocket-accept", accept_key(key)),
+        ]
+        self._send(h11.InformationalResponse(status_code=101, headers=fields))
+
+    def send_text(self, text: str) -> None:
+        """One message of a websocket."""
+        self._put(frame(Message(text)))
+
+    def close_socket(self) -> None:
+        """Say that a websocket ends."""
+        self.stream = None
+        self._put(frame(Close(1000)))
+
+    def _read(self, frames: FrameReader, data: bytes) -> None:
+        for item in frames.feed(data):
+            if isinstance(item, Message):
+                self._server.said(self, item.text)
+            else:
+                self._put(frame(item))
+                self.cut(Cut.END)
+
     def cut(self, how: Cut) -> None:
         """End the connection."""
         self._put(how)
@@ -176,6 +213,8 @@ class ServerConnection:
             self._put(data)
 
     def _put(self, item: bytes | Cut) -> None:
+        if self._gone:
+            return
         pace = self._server.pace
         if pace is None:
             self._out.append(item)
