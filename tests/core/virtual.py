@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from gradio_sansio.events import JobEvent
-    from gradio_sansio.testing.server import ServerJob
+    from gradio_sansio.testing.jobs import ServerJob
 
 HOST = ("app.test", 7860)
 URL = "http://app.test:7860"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 from gradio_sansio.testing.functions import Function, Report, Say, Sleep
+from gradio_sansio.testing.jobs import JobState
 from gradio_sansio.testing.loopback import Loopback
-from gradio_sansio.testing.server import GradioServer, JobState
+from gradio_sansio.testing.server import GradioServer
 from gradio_sansio.testing.serving import Answer
 from gradio_sansio.testing.subjects import Need, Subject
 

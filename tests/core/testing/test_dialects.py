@@ -20,7 +20,7 @@ from gradio_sansio.testing import (
     single_bytes,
     whole,
 )
-from gradio_sansio.testing.server import JobState
+from gradio_sansio.testing.jobs import JobState
 from tests.core.virtual import HOST, URL, entropy
 
 if TYPE_CHECKING:

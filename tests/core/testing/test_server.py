@@ -10,7 +10,7 @@ import pytest
 
 from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Sleep, function
 from gradio_sansio.testing.functions import edits
-from gradio_sansio.testing.server import JobState
+from gradio_sansio.testing.jobs import JobState
 from tests.core.virtual import APP, echo
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from gradio_sansio.commands import PauseReading, ResumeReading
 from gradio_sansio.events import DataReceived, JobFinished, Logged, LogReceived, StatusChanged
 from gradio_sansio.session.dialects.shared_stream import NO_FUNCTION
 from gradio_sansio.testing import Answer, Cut
-from gradio_sansio.testing.server import JobState
+from gradio_sansio.testing.jobs import JobState
 from tests.core.virtual import World
 
 if TYPE_CHECKING:
