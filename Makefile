@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_trio gradio_sansio_system
+PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_trio gradio_sansio_system gradio_sansio_progress gradio_sansio_cli
 
 # Without it pyright looks for a newer release of itself at each run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1

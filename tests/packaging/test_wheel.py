@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / "adapters"
 PACKAGES = ("gradio_sansio", *sorted(path.parent.name for path in ADAPTERS.glob("*/__init__.py")))
-WITHOUT_EXTRAS = ("gradio_sansio", "gradio_sansio_sync", "gradio_sansio_system")
+WITHOUT_EXTRAS = (
+    "gradio_sansio",
+    "gradio_sansio_cli",
+    "gradio_sansio_progress",
+    "gradio_sansio_sync",
+    "gradio_sansio_system",
+)
 DIST_INFO = f"gradio_sansio-{__version__}.dist-info"
 
 pytestmark = pytest.mark.timeout(240)
@@ -104,9 +110,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
-    """The wheel with the extras of all adapters."""
+    """The wheel with all extras that its users may want."""
     environment = Environment(tmp_path_factory.mktemp("full"))
-    environment.install(f"{wheel}[anyio,trio]")
+    environment.install(f"{wheel}[anyio,cli,trio]")
     return environment
 
 
@@ -154,7 +160,7 @@ def test_the_metadata_says_what_it_is(metadata: Message) -> None:
 def test_three_small_libraries_are_all_that_it_requires(metadata: Message) -> None:
     required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert sorted(line.split(">")[0] for line in required) == ["h11", "msgspec", "wsproto"]
-    assert {"anyio", "trio"} <= set(metadata.get_all("Provides-Extra", []))
+    assert {"anyio", "cli", "progress", "trio"} <= set(metadata.get_all("Provides-Extra", []))
 
 
 @pytest.mark.parametrize("package", WITHOUT_EXTRAS)
@@ -167,6 +173,16 @@ def test_import_without_extras(plain: Environment, package: str) -> None:
 def test_import_with_extras(full: Environment, package: str) -> None:
     where = full.python("-W", "error", "-c", f"import {package}; print({package}.__file__)")
     assert Path(where.strip()).is_relative_to(full.site)
+
+
+def test_the_command(plain: Environment, full: Environment) -> None:
+    for command in (str(full.bin / "gradio-sansio"),), (str(full.bin / "python"), "-m", "gradio_sansio_cli"):
+        assert run(*command, "--version", cwd=full.folder) == f"gradio-sansio {__version__}\n"
+    done = subprocess.run(
+        [plain.bin / "gradio-sansio", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "gradio-sansio: the command line needs: pip install 'gradio-sansio[cli]'\n"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,0 +1,91 @@
+"""An app on the loopback interface that does its worst, and functions for all else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradio_sansio.testing.functions import Function, Report, Say, Sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+EVIL = "\x1b]0;owned\x07\x1b[31m\x1b[2Jred\x1b[0m \x9b31m\x90q\x9c\u202egnp.exe\u2066 \x08\x7f\rover\x1b"
+HARMLESS = "red gnp.exe over"
+"""What is left of it."""
+
+
+def echo(text: str) -> str:
+    return text
+
+
+def evil(_: str) -> str:
+    return f"{EVIL}\nsecond line"
+
+
+def evil_json(_: str) -> dict[str, str]:
+    return {EVIL: EVIL}
+
+
+def evil_progress(_: str) -> Generator[object, None, None]:
+    for i in range(3):
+        yield Report(i, 3, EVIL)
+        yield Say(EVIL, EVIL)
+    yield EVIL
+    yield EVIL * 2
+
+
+def evil_error(_: str) -> str:
+    raise ValueError(EVIL)
+
+
+def steps(_: str) -> Generator[object, None, None]:
+    for i in range(4):
+        yield Report(i, 4, "a step with quite a long description")
+        yield Sleep(0.05)
+    yield "done"
+
+
+def grow(_: str) -> Generator[object, None, None]:
+    for text in ("one", "one two", "one two three"):
+        yield text
+        yield Sleep(0.05)
+
+
+def endless(_: str) -> Generator[object, None, None]:
+    i = 0
+    while True:
+        yield str(i)
+        yield Sleep(0.05)
+        i += 1
+
+
+def slow(_: str) -> Generator[object, None, None]:
+    yield Sleep(30)
+    yield "late"
+
+
+def fail_late(_: str) -> Generator[object, None, None]:
+    yield "first"
+    raise ValueError("boom")
+
+
+def split(text: str) -> tuple[str, str]:
+    head, _, tail = text.partition(" ")
+    return head, tail
+
+
+FUNCTIONS = (
+    Function("predict", echo),
+    Function("add", lambda a, b: a + b, inputs=("number", "number"), outputs=("number",)),
+    Function("evil", evil),
+    Function("evil_json", evil_json, outputs=("json",)),
+    Function("evil_progress", evil_progress),
+    Function("evil_error", evil_error),
+    Function("steps", steps),
+    Function("grow", grow),
+    Function("endless", endless),
+    Function("slow", slow),
+    Function("fail_late", fail_late),
+    Function("split", split, outputs=("textbox", "textbox")),
+    Function("value", echo, inputs=("json",), outputs=("json",)),
+)
