@@ -14,13 +14,15 @@ import pytest
 import gradio_sansio
 from gradio_sansio import Data, Status
 from gradio_sansio_sync import App, Submission, client
+from tests.cli.shell import environment
 
 if TYPE_CHECKING:
     from tests.servers.server import GradioServer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PLAIN, ASYNCIO, JOB, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PLAIN, ASYNCIO, JOB, SHOW, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(SHELL,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 TRIO = ASYNCIO.replace("gradio_sansio_anyio", "gradio_sansio_trio").replace(
     "import asyncio\n", "import trio\n"
 )
@@ -69,6 +71,36 @@ def test_a_job_tells_how_it_stands_and_can_be_cancelled(
     assert submission.cancelled
     # The callbacks run on a thread of their own; closing the app has waited for them.
     assert capsys.readouterr().out.splitlines()[-1] == "complete None None"
+
+
+def test_a_progress_display(server: GradioServer, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    with client(server.url) as app:
+        exec(compile(SHOW, "README.md", "exec"), {"app": app}, names)
+    assert isinstance(names["result"], Data)
+    assert names["result"].value == "hello"
+    assert "running" in capsys.readouterr().err
+
+
+def test_from_a_shell(server: GradioServer) -> None:
+    # Without jq: what it is asked for is easily had.
+    jq = f"{sys.executable} -c 'import json, sys; [print(json.dumps(json.loads(line)[\"data\"][0])) for line in sys.stdin]'"
+    for example in SHELL.split("$ ")[1:]:
+        command, _, expected = example.partition("\n")
+        command = command.replace("gradio-sansio", f"{sys.executable} -m gradio_sansio_cli").replace(
+            "jq .data[0]", jq
+        )
+        done = subprocess.run(
+            ["sh", "-c", command.replace(ADDRESS, server.url)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env=environment(PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'adapters'}"),
+            timeout=30,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, expected), done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_what_the_table_names_is_there() -> None:

@@ -1,0 +1,135 @@
+"""The commands. Each is a few lines over the adapter; what they share is in ``_run``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+from gradio_sansio import Data, __version__
+from gradio_sansio_cli._output import emit, emit_json
+from gradio_sansio_cli._run import NAME, Run, carry_out, with_options
+from gradio_sansio_cli._values import payload, protect_numbers
+from gradio_sansio_progress import clean
+
+SOURCE: Final = (
+    "\n\nSOURCE is the app's URL, or a Space: user/space-name, or the address of its page on the Hub."
+)
+VALUES: Final = """
+
+ENDPOINT begins with a slash. Left out, it is /predict, or the only one there is.
+
+\b
+A VALUE is
+  5  true  null  [1,2]  '{"a":1}'   JSON
+  hello  'two words'                a text
+  '"5"'  '"a=b"'  '"@me"'           a text that looks like something else
+  name=VALUE                        a parameter by its name
+Values by name may come in any order; those with a default may be left out.
+After -- a text may begin with a dash."""
+ENDS: Final = """\b
+Results go to standard output; progress, messages and errors go to standard
+error. Exit codes:
+  0    done
+  2    the command line is wrong, or a file can't be read or written
+  3    the app's function failed
+  4    the endpoint or its arguments were refused
+  5    not reached, connection lost, or timed out
+  6    login or token wrong or missing
+  7    Space not running, queue full, quota or rate used up
+  130  interrupted; what ran was cancelled
+"""
+
+
+class Command(click.Command):
+    """A command that takes negative numbers for values."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As any command, but for those."""
+        return super().parse_args(ctx, protect_numbers(args))
+
+
+@click.group(
+    NAME, epilog=ENDS, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
+def group() -> None:
+    """Call Gradio apps from a shell."""
+
+
+def command(help: str) -> Callable[[Callable[..., None]], click.Command]:  # noqa: A002  # click's own word
+    """A command of the group, with the options that all have."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        return group.command(cls=Command, help=help, short_help=help.split("\n", 1)[0], epilog=ENDS)(
+            with_options(function)
+        )
+
+    return decorate
+
+
+def calling(function: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of a call."""
+    function = click.option(
+        "--endpoint", metavar="NAME", help="The endpoint's name or number; then all arguments are values."
+    )(function)
+    function = click.argument("arguments", nargs=-1, metavar="[ENDPOINT] [VALUE]...")(function)
+    return click.argument("source")(function)
+
+
+class Call:
+    """An endpoint and its arguments, as given."""
+
+    def __init__(self, arguments: Sequence[str], endpoint: str | None) -> None:
+        if endpoint is None and arguments and arguments[0].startswith("/"):
+            endpoint, *arguments = arguments
+        number = (endpoint or "").strip()
+        self.endpoint: str | int | None = int(number) if number.isdecimal() and len(number) < 10 else endpoint
+        self.payload: list[Any] | dict[str, Any] = payload(arguments)
+
+
+@command(f"List an app's endpoints and their parameters.{SOURCE}")
+@click.argument("source")
+def api(run: Run, source: str) -> None:
+    with run.connect(source) as app:
+        info = app.view_api()
+        if run.as_json:
+            emit_json(asdict(info))
+        else:
+            emit(clean(str(info)))
+
+
+@command(f"Call an endpoint and print its result: the last value, where it yields several.{SOURCE}{VALUES}")
+@calling
+def predict(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | None) -> None:
+    call = Call(arguments, endpoint)
+    with run.connect(source) as app:
+        submission = app.submit(call.endpoint, call.payload, timeout=run.left())
+        for event in submission.events():
+            run.show(event)
+        run.emit(submission.result())
+
+
+@command(
+    "Call an endpoint and print each of its values as it comes. Where a call fails late, the values before that have been"
+    f" printed.{SOURCE}{VALUES}"
+)
+@calling
+def submit(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | None) -> None:
+    call = Call(arguments, endpoint)
+    with run.connect(source) as app:
+        submission = app.submit(call.endpoint, call.payload, timeout=run.left())
+        for event in submission.events():
+            if isinstance(event, Data):
+                run.emit(event)
+            else:
+                run.show(event)
+        submission.result()
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command line and return its exit code."""
+    return carry_out(group, sys.argv[1:] if arguments is None else arguments)

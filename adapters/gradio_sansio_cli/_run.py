@@ -1,0 +1,186 @@
+"""One run of a command: what its options say, what it shows, and how it ends."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from types import FrameType, TracebackType
+from typing import Any, Final, NoReturn, Self
+
+import click
+
+from gradio_sansio import Data, DeadlineExceeded, GradioError
+from gradio_sansio.inbox import Value
+from gradio_sansio_cli._connecting import Connecting, seconds
+from gradio_sansio_cli._exits import Exit, code_of
+from gradio_sansio_cli._output import data_object, emit, emit_json, finish_streams, prepare_streams, readable
+from gradio_sansio_progress import Display, one_line
+from gradio_sansio_system import LOGGER
+
+NAME: Final = "gradio-sansio"
+
+OPTIONS: Final = (
+    click.option(
+        "--token",
+        metavar="TOKEN",
+        help="Access token of the Hub, for this app whatever its address. Without it HF_TOKEN is read from the environment, and"
+        " sent for Spaces and https://*.hf.space only. (Others on this machine may see a command line.)",
+    ),
+    click.option(
+        "--auth",
+        metavar="USER",
+        help="Log in to the app. The password is asked for, or read from GRADIO_SANSIO_PASSWORD.",
+    ),
+    click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header field. Repeatable."),
+    click.option(
+        "--timeout",
+        type=float,
+        callback=seconds,
+        metavar="SECONDS",
+        help="Give up after so long, connecting included; what runs is cancelled.",
+    ),
+    click.option(
+        "--proxy",
+        metavar="URL",
+        help="An HTTP proxy. Default: what http_proxy, https_proxy and no_proxy say.",
+    ),
+    click.option("--hub", metavar="URL", help="Address of the Hub. Default: HF_ENDPOINT, if that is set."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line."),
+    click.option("-q", "--quiet", is_flag=True, help="Show errors only: no progress, no messages."),
+    click.option("-v", "--verbose", is_flag=True, help="Show all that the library logs, too."),
+)
+
+
+class Run(Connecting):
+    """What a command has at hand."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.as_json = as_json
+        self._display = None if quiet else Display()
+        self._handler = _Messages(self.say)
+        self._level = logging.DEBUG if verbose else logging.WARNING
+
+    def say(self, text: str) -> None:
+        """A line for the person who waits."""
+        if self._display is not None:
+            self._display.say(text)
+
+    def show(self, event: Value) -> None:
+        """How the job stands."""
+        if self._display is not None:
+            self._display.put(event)
+
+    def emit(self, data: Data) -> None:
+        """A result: one object, or each output in a line of its own."""
+        with self._aside():
+            if self.as_json:
+                emit_json(data_object(data))
+            else:
+                for value in data:
+                    emit(readable(value))
+
+    def _aside(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._display is None else self._display.aside()
+
+    def __enter__(self) -> Self:
+        LOGGER.addHandler(self._handler)
+        LOGGER.setLevel(self._level)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        LOGGER.removeHandler(self._handler)
+        if self._display is not None:
+            self._display.close()
+
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that all have, as a ``Run``."""
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> None:
+        options = {str(option): arguments.pop(option) for option in _NAMES}
+        with Run(**options) as run:
+            function(run, **arguments)
+
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+_NAMES: Final = ("token", "auth", "header", "timeout", "proxy", "hub", "as_json", "quiet", "verbose")
+
+
+def carry_out(group: click.Group, arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code. Whatever goes wrong is told in one line."""
+    signal.signal(signal.SIGTERM, _terminate)
+    prepare_streams()
+    try:
+        # Not `main`, which has ideas of its own about interrupts and broken pipes.
+        with group.make_context(NAME, list(arguments)) as context:
+            group.invoke(context)
+    except click.exceptions.Exit as done:
+        # Of --help and --version.
+        return done.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has had enough.
+        return Exit.DONE
+    except (click.ClickException, GradioError, OSError) as error:
+        return _complain(*_described(error))
+    except (KeyboardInterrupt, click.Abort):
+        # What is left to do has a limit of its own.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return _complain("interrupted", Exit.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # never a traceback
+        return _complain(f"this is a defect, please report it: {type(error).__name__}: {error}", 1)
+    finally:
+        finish_streams()
+    return Exit.DONE
+
+
+def _described(error: click.ClickException | GradioError | OSError) -> tuple[str, int]:
+    match error:
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else NAME
+            return f"{error.format_message()} See: {command} --help", Exit.USAGE
+        case click.ClickException():
+            return error.format_message(), Exit.USAGE
+        case DeadlineExceeded(limit="timeout" | "deadline"):
+            return "DeadlineExceeded: --timeout has passed; what ran was cancelled", code_of(error)
+        case GradioError():
+            wait = getattr(error, "retry_after", None)
+            again = f" (try again in {wait:.0f} s)" if wait is not None else ""
+            return f"{type(error).__name__}: {error}{again}", code_of(error)
+        case OSError():
+            where = f": {error.filename}" if error.filename else ""
+            return f"{error.strerror or error}{where}", Exit.USAGE
+
+
+def _complain(text: str, code: int) -> int:
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  # as in a process without one
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{NAME}: {one_line(text, 2000)}\n")
+            sys.stderr.flush()
+    return code
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    """As for an interrupt: what runs is cancelled on the way out."""
+    raise SystemExit(Exit.TERMINATED)
+
+
+class _Messages(logging.Handler):
+    """What the library logs, beside the progress."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(f"{record.levelname.lower()}: {record.getMessage()}")
