@@ -136,6 +136,11 @@ class Engine:
         return self._session.config
 
     @property
+    def url(self) -> str:
+        """Where the app is: that of a Space is known to the Hub. ``LocalProtocolError`` before ``AppOpened``."""
+        return self._session.url
+
+    @property
     def api_info(self) -> ApiInfo:
         """What can be called. ``LocalProtocolError`` before ``AppOpened``."""
         return self._session.api_info

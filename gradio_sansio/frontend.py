@@ -181,6 +181,14 @@ class SubmissionBase(ABC):
         """The job has ended by being cancelled."""
         return self._inbox.cancelled
 
+    def __repr__(self) -> str:
+        status = self.status
+        stage = "cancelled" if self.cancelled else status.stage
+        more = f", {status.position} before it" if stage == "pending" and status.position else ""
+        if stage == "error" and status.message:
+            more = f": {status.message[:100]!r}"
+        return f"<Submission {stage}{more}>"
+
     # For adapters.
 
     def put(self, event: JobEvent) -> int:
@@ -262,6 +270,11 @@ class AppBase(ABC, Generic[S]):
         return self._begin(inbox, endpoint, payload, timeout=timeout, isolated=isolated, newest=newest)
 
     @property
+    def url(self) -> str:
+        """Where the app is: that of a Space is known to the Hub."""
+        return self._usable.url
+
+    @property
     def config(self) -> Mapping[str, Any]:
         """The app's own config, to be read only."""
         return self._usable.config
@@ -270,6 +283,12 @@ class AppBase(ABC, Generic[S]):
     def session_hash(self) -> str:
         """The name under which the app keeps this client's state."""
         return self._usable.session_hash
+
+    def __repr__(self) -> str:
+        try:
+            return f"<App {self.url}>"
+        except LocalProtocolError:
+            return "<App, not open>"
 
     @property
     @abstractmethod

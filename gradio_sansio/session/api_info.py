@@ -29,6 +29,9 @@ class Parameter:
     has_default: bool = False
     description: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Parameter {str(self)!r}>"
+
     def __str__(self) -> str:
         text = f"{self.name}: {self.python_type}"
         return f"{text} = {_shortened(repr(self.default), 40)}" if self.has_default else text
@@ -44,6 +47,9 @@ class Return:
     """The JSON schema of its values, as the server gives it."""
     python_type: str
     description: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Return {str(self)!r}>"
 
     def __str__(self) -> str:
         return f"{self.label}: {self.python_type}"
@@ -64,8 +70,15 @@ class Endpoint:
     """The server can be told to stop it."""
     description: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Endpoint {self._signature!r}>"
+
+    @property
+    def _signature(self) -> str:
+        return f"{self.name or self.fn_index}({', '.join(p.name for p in self.parameters)})"
+
     def __str__(self) -> str:
-        lines = [f"{self.name or self.fn_index}({', '.join(p.name for p in self.parameters)})"]
+        lines = [self._signature]
         if self.generator:
             lines[0] += "   yields"
         if self.description:
@@ -88,6 +101,11 @@ class ApiInfo:
     def __iter__(self) -> Iterator[Endpoint]:
         yield from self.named_endpoints.values()
         yield from self.unnamed_endpoints.values()
+
+    def __repr__(self) -> str:
+        names = [repr(name) for name in (*self.named_endpoints, *self.unnamed_endpoints)]
+        more = f", and {len(names) - 6} more" if len(names) > 6 else ""
+        return f"<ApiInfo {', '.join(names[:6]) or 'without endpoints'}{more}>"
 
     def __str__(self) -> str:
         return "\n\n".join(str(endpoint) for endpoint in self) or "(no endpoint)"

@@ -176,6 +176,11 @@ class Session:
         return self._opened_app.config.raw
 
     @property
+    def url(self) -> str:
+        """Where the app is. `LocalProtocolError` before ``AppOpened``."""
+        return self._opened_app.address.base.redacted
+
+    @property
     def api_info(self) -> ApiInfo:
         """What can be called. `LocalProtocolError` before ``AppOpened``."""
         return self._opened_app.endpoints.info

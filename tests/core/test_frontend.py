@@ -45,6 +45,7 @@ class FakeEngine:
     """Records what it is asked, and drains what a test puts in."""
 
     session_hash = "s"
+    url = "http://127.0.0.1:1/"
     api_info = ApiInfo()
 
     def __init__(self) -> None:
@@ -176,6 +177,36 @@ def test_an_app_shows_what_the_engine_knows() -> None:
     assert app.config is engine.config
     assert app.session_hash == "s"
     assert run(app.view_api()) is engine.api_info
+
+
+def test_an_app_is_shown_by_its_address() -> None:
+    assert repr(App()) == "<App, not open>"
+    app, _ = entered()
+    assert app.url == "http://127.0.0.1:1/"
+    assert repr(app) == "<App http://127.0.0.1:1/>"
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (Status(queue=True, stage="pending", position=2, size=3), "<Submission pending, 2 before it>"),
+        (Status(queue=True, stage="pending", position=0), "<Submission pending>"),
+        (Status(queue=True, stage="generating"), "<Submission generating>"),
+        (COMPLETE, "<Submission complete>"),
+        (CANCELLED, "<Submission cancelled>"),
+        (Status(queue=True, stage="error", success=False, message="\x1b!"), "<Submission error: '\\x1b!'>"),
+        (Status(queue=True, stage="error", success=False), "<Submission error>"),
+    ],
+)
+def test_a_submission_is_shown_by_how_it_stands(status: Status, shown: str) -> None:
+    app, engine = entered()
+    submission = app.submit("/f", [1])
+    if status.success is None:
+        bring(app, engine, StatusChanged(JOB, status, 1))
+    else:
+        error = JobCancelled("x") if status is CANCELLED else AppError("x")
+        bring(app, engine, JobFinished(JOB, status, None, error))
+    assert repr(submission) == shown
 
 
 def test_every_action_goes_where_it_belongs() -> None:

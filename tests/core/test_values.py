@@ -28,6 +28,15 @@ def data(
     )
 
 
+def test_what_is_not_known_is_not_shown() -> None:
+    assert (
+        repr(Status(queue=True, stage="pending", position=2))
+        == "Status(queue=True, stage='pending', position=2)"
+    )
+    assert repr(Progress(index=1, length=3)) == "Progress(index=1, length=3)"
+    assert repr(Log("x", "info")) == "Log(message='x', level='info')"
+
+
 def test_it_behaves_as_its_data() -> None:
     result = data("a", [1], None)
     assert isinstance(result, Sequence)

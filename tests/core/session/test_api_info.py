@@ -44,6 +44,19 @@ def one(
     return endpoints_of(config, info)[0]
 
 
+def test_reprs_are_short_and_escape_what_a_server_says() -> None:
+    parameter = Parameter("a\x1b", "A", "Number", {"type": "number"}, "float", 1.0, True)
+    output = Return("out", "Textbox", {"type": "string"}, "str")
+    endpoint = Endpoint("/f", 0, (parameter,), (output,), False, True, "x" * 200)
+    assert repr(parameter) == "<Parameter 'a\\x1b: float = 1.0'>"
+    assert repr(output) == "<Return 'out: str'>"
+    assert repr(endpoint) == "<Endpoint '/f(a\\x1b)'>"
+    assert repr(ApiInfo()) == "<ApiInfo without endpoints>"
+    assert repr(ApiInfo({"/f": endpoint}, {3: endpoint})) == "<ApiInfo '/f', 3>"
+    many = {f"/{i}": endpoint for i in range(8)}
+    assert repr(ApiInfo(many)) == "<ApiInfo '/0', '/1', '/2', '/3', '/4', '/5', and 2 more>"
+
+
 @pytest.mark.parametrize("kind", [ApiInfo, Endpoint, Parameter, Return])
 def test_all_are_frozen(kind: type) -> None:
     assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
