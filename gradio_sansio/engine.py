@@ -74,6 +74,8 @@ class Engine:
         deadline: seconds for opening the app, all its steps together; None for each step's own limit only.
         hub: the Hub's address.
         duplicate: make a copy of the Space first, if it isn't there, and open that. Takes an ``hf_token``.
+        only_status: ask the Hub once how the Space stands, and end: nothing is woken or opened. ``SpaceChanged`` tells it, and the
+            ``SpaceError`` of ``AppFailed`` holds it, whatever it is.
         proxy: HTTP proxies to go through.
         trace: keep the conversation, without secrets, for ``drain_trace``. A function is given each text that would be written, and
             returns what is written in its place.
@@ -96,6 +98,7 @@ class Engine:
         deadline: float | None = None,
         hub: str = HUB,
         duplicate: Duplicate | None = None,
+        only_status: bool = False,
         proxy: ProxySettings | None = None,
         trace: bool | Callable[[str], str] = False,
     ) -> None:
@@ -116,6 +119,7 @@ class Engine:
             hub=hub,
             trace=trace,
             duplicate=duplicate,
+            only_status=only_status,
         )
         self._wire = Wire(
             self._session,

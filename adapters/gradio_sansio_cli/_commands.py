@@ -5,15 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from gradio_sansio import Data, __version__
+from gradio_sansio import AuthError, Data, __version__
 from gradio_sansio_cli._output import emit, emit_json
 from gradio_sansio_cli._run import NAME, Run, carry_out, with_options
+from gradio_sansio_cli._space import ask, described
 from gradio_sansio_cli._values import payload, protect_numbers
 from gradio_sansio_progress import clean
+from gradio_sansio_sync import duplicate as make_copy
+
+if TYPE_CHECKING:
+    from gradio_sansio_system import DuplicateOptions
 
 SOURCE: Final = (
     "\n\nSOURCE is the app's URL, or a Space: user/space-name, or the address of its page on the Hub."
@@ -128,6 +133,53 @@ def submit(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | No
             else:
                 run.show(event)
         submission.result()
+
+
+SPACE: Final = "\n\nSPACE is user/space-name, or the address of its page on the Hub."
+
+
+@command(f"Tell how a Space stands, without waking it. That it doesn't run is no error.{SPACE}")
+@click.argument("space")
+def status(run: Run, space: str) -> None:
+    found = run.attempt(lambda: ask(space, run.options(space)))
+    if run.as_json:
+        emit_json(asdict(found))
+    else:
+        emit(described(found))
+
+
+@command(
+    "Make a copy of a Space that belongs to the token's owner, unless it is there already; wait until it runs, and print"
+    f" its address.{SPACE}"
+)
+@click.argument("space")
+@click.option("--to", metavar="NAME", help="The copy's name, or OWNER/NAME. Default: the original's.")
+@click.option("--private", is_flag=True, help="Let nobody but its owner see it.")
+@click.option("--hardware", metavar="NAME", help="Such as cpu-basic or t4-small. Default: the original's.")
+@click.option(
+    "--sleep-after", type=float, metavar="MINUTES", help="Let it go to sleep after so long without a visitor."
+)
+def duplicate(
+    run: Run, space: str, to: str | None, private: bool, hardware: str | None, sleep_after: float | None
+) -> None:
+    options = run.options(space)
+    if options.get("hf_token") is None:
+        raise AuthError(
+            "a copy belongs to the owner of a token: set HF_TOKEN, or pass --token",
+            hint="HF_TOKEN or --token",
+        )
+    how: DuplicateOptions = {
+        **cast("DuplicateOptions", options),
+        "to": to,
+        "private": private,
+        "hardware": hardware,
+        "timeout": sleep_after,
+    }
+    with run.attempt(lambda: make_copy(space, **how)) as app:
+        if run.as_json:
+            emit_json({"url": app.url})
+        else:
+            emit(app.url)
 
 
 def run(arguments: Sequence[str] | None) -> int:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable
 from time import monotonic
+from typing import TypeVar
 
 import click
 
-from gradio_sansio import AuthError
+from gradio_sansio import AuthError, SpaceStatus
 from gradio_sansio.session.source import AppSource, Source, check_token, parse_hub, parse_source
 from gradio_sansio_sync import App, client
 from gradio_sansio_system import HUB, Options
 
 PASSWORD = "GRADIO_SANSIO_PASSWORD"  # noqa: S105  # its name
 SPACES = ".hf.space"
+T = TypeVar("T")
 
 
 class Connecting:
@@ -63,6 +66,7 @@ class Connecting:
             hf_token=token,
             auth=(self.auth, _password(self.auth)) if self.auth else None,
             headers=dict(map(_header, self.header)),
+            status_callback=self.space_changed,
             deadline=self.left(),
             proxy=self.proxy,
             hub=self.hub,
@@ -71,10 +75,17 @@ class Connecting:
     def connect(self, source: str) -> App:
         """The app, to be used with ``with``."""
         options = self.options(source)
+        return self.attempt(lambda: client(source, **options))
+
+    def attempt(self, connect: Callable[[], T]) -> T:
+        """Do what may find fault with an option."""
         try:
-            return client(source, **options)
+            return connect()
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
+
+    def space_changed(self, status: SpaceStatus) -> None:
+        """A Space that is waited for stands differently."""
 
 
 def seconds(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:

@@ -13,11 +13,12 @@ from typing import Any, Final, NoReturn, Self
 
 import click
 
-from gradio_sansio import Data, DeadlineExceeded, GradioError
+from gradio_sansio import Data, DeadlineExceeded, GradioError, SpaceStatus
 from gradio_sansio.inbox import Value
 from gradio_sansio_cli._connecting import Connecting, seconds
 from gradio_sansio_cli._exits import Exit, code_of
 from gradio_sansio_cli._output import data_object, emit, emit_json, finish_streams, prepare_streams, readable
+from gradio_sansio_cli._space import described
 from gradio_sansio_progress import Display, one_line
 from gradio_sansio_system import LOGGER
 
@@ -69,6 +70,9 @@ class Run(Connecting):
         """A line for the person who waits."""
         if self._display is not None:
             self._display.say(text)
+
+    def space_changed(self, status: SpaceStatus) -> None:
+        self.say(f"Space {described(status)}")
 
     def show(self, event: Value) -> None:
         """How the job stands."""

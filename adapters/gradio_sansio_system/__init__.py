@@ -93,7 +93,12 @@ def make_duplicate(source: str, options: DuplicateOptions, now: float) -> Engine
 
 
 def make_engine(
-    source: str, options: Options | DuplicateOptions, now: float, duplicate: Duplicate | None = None
+    source: str,
+    options: Options | DuplicateOptions,
+    now: float,
+    duplicate: Duplicate | None = None,
+    *,
+    only_status: bool = False,
 ) -> Engine:
     """An engine with this machine's clock of the day, random bytes and environment behind it."""
     proxy = options.get("proxy")
@@ -111,6 +116,7 @@ def make_engine(
         deadline=options.get("deadline"),
         hub=options.get("hub") or os.environ.get("HF_ENDPOINT") or HUB,
         duplicate=duplicate,
+        only_status=only_status,
         proxy=ProxySettings(http=proxy, https=proxy) if proxy else proxies_of_environment(),
         trace=trace is not None and (options.get("trace_mask") or True),
     )

@@ -92,6 +92,7 @@ class Access:
         auth: tuple[str, str] | None,
         deadline: float | None,
         duplicate: Duplicate | None,
+        only_status: bool,
     ) -> None:
         self._owner = owner
         self._exchanges = exchanges
@@ -103,6 +104,7 @@ class Access:
         self._auth = auth
         self._deadline = deadline
         self._duplicate = duplicate
+        self._only_status = only_status
         self._hub = Hub(hub, exchanges, timers, entropy, limits)
         self._base, self._space = _found(source)
         self._waking: Waking | None = None
@@ -207,6 +209,7 @@ class Access:
             self._entropy,
             self._limits,
             self._auth,
+            only_status=self._only_status,
         )
         self._waking.start(now)
 
@@ -245,6 +248,12 @@ def check_duplicate(duplicate: Duplicate | None, source: Source, token: str | No
         raise ValueError(
             "only a Space can be duplicated: expected user/space-name or the address of its page"
         )
+
+
+def check_space(source: Source) -> None:
+    """Refuse to ask the Hub about what is no Space. Raises ``ValueError``."""
+    if _found(source)[1] is None:
+        raise ValueError("only a Space has a status: expected user/space-name or the address of its page")
 
 
 def is_away(status: int, headers: Headers) -> bool:

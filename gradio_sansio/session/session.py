@@ -21,7 +21,7 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import AppClosed, AppFailed, AppOpened, Event, JobId
 from gradio_sansio.guard import Guard
 from gradio_sansio.limits import Limits
-from gradio_sansio.session.access import Access, check_duplicate
+from gradio_sansio.session.access import Access, check_duplicate, check_space
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.app import App
@@ -90,6 +90,7 @@ class Session:
         trace: keep the conversation, without secrets, for ``drain_trace``. A function is given each text that would be written, and
             returns what is written in its place.
         duplicate: make a copy of the Space first, if it isn't there, and open that. Takes an ``hf_token``.
+        only_status: ask the Hub once how the Space stands, and end with a ``SpaceError`` that holds it.
 
     Raises:
         TypeError, ValueError: an argument makes no sense; the text says which and why.
@@ -110,11 +111,14 @@ class Session:
         hub: str = HUB,
         trace: bool | Callable[[str], str] = False,
         duplicate: Duplicate | None = None,
+        only_status: bool = False,
     ) -> None:
         hub_url = parse_hub(hub)
         self._source = parse_source(source, hub=hub_url)
         check_token(hf_token, self._source, hub_url)
         check_duplicate(duplicate, self._source, hf_token)
+        if only_status:
+            check_space(self._source)
         self._limits = limits or Limits()
         self._entropy = entropy
         self._clock = WallClock(now, wall_clock)
@@ -161,6 +165,7 @@ class Session:
             auth=auth,
             deadline=deadline,
             duplicate=duplicate,
+            only_status=only_status,
         )
         self._access.start(now)
 

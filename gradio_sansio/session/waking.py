@@ -9,6 +9,7 @@ Rules:
 * The application is told of each change once. ``running`` is the last, when the app is open, and is told only if something else was
   before it; nothing is told of a Space that runs already. Where it ends otherwise, the last status has ``load_status="error"``.
 * The Hub may say that a Space runs a moment before its host agrees, so the app is tried a few times more then.
+* Where only the status is wanted, the Hub is asked once and nothing else is done: neither the app nor the Space's host hears of it.
 * An answer that only an app gives (a login is wanted, too many requests) ends it: the Space runs.
 """
 
@@ -127,8 +128,13 @@ class Waking:
         entropy: Callable[[int], bytes],
         limits: Limits,
         auth: tuple[str, str] | None,
+        *,
+        only_status: bool,
     ) -> None:
         self.state: WakingState = WakingState.HOST if space.base is None else WakingState.APP
+        if only_status:
+            self.state = WakingState.STATUS
+        self._only_status = only_status
         self._owner = owner
         self._space = space
         self._base = space.base
@@ -157,7 +163,9 @@ class Waking:
 
     def start(self, now: float) -> None:
         """Find the Space, and open its app."""
-        if self._base is None:
+        if self._only_status:
+            self._ask(now)
+        elif self._base is None:
             self._hub.ask(self, "GET", f"{self._space.path}/host", now)
         else:
             self._found(self._base, now)
@@ -277,6 +285,10 @@ class Waking:
             return
         status, following = read_stage(stage)
         self._stage = stage
+        if self._only_status and following is not Next.ASK:
+            self._tell(status)
+            self._end(SpaceError(f"{self._space.name} was only asked how it stands", status=status), now)
+            return
         match following:
             case Next.GO:
                 self._step(WakingInput.RUNS)

@@ -32,7 +32,19 @@ LAUNCHER = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.
 
 def environment(**variables: str | None) -> dict[str, str]:
     """Ours, without what changes how programs write or connect; None takes a variable away."""
-    dropped = ("HF_", "PYTHON", "LC_", "LANG", "COV_", "NO_COLOR", "TERM", "COLUMNS", "GRADIO_SANSIO")
+    dropped = (
+        "HF_",
+        "PYTHONUTF8",
+        "PYTHONIO",
+        "PYTHONCO",
+        "LC_",
+        "LANG",
+        "COV_",
+        "NO_COLOR",
+        "TERM",
+        "COLUMNS",
+        "GRADIO_SANSIO",
+    )
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -18,7 +18,7 @@ from tests.cli.shell import COMMAND, check_harmless, environment, run, start
 if TYPE_CHECKING:
     from tests.cli.conftest import Server
 
-COMMANDS = ("api", "predict", "submit")
+COMMANDS = ("api", "predict", "submit", "status", "duplicate")
 VALUES: dict[str, Any] = {
     "hello": "hello",
     "two words": "two words",
@@ -55,7 +55,14 @@ def test_help_of_each_command(command: str) -> None:
     done = run(command, "--help")
     assert done.code == 0
     assert not done.err
-    for word in ("SOURCE", "--token", "HF_TOKEN", "--timeout", "--json", "Exit codes:"):
+    for word in (
+        "SPACE" if command in ("status", "duplicate") else "SOURCE",
+        "--token",
+        "HF_TOKEN",
+        "--timeout",
+        "--json",
+        "Exit codes:",
+    ):
         assert word in done.out
     assert run(command, "-h").out == done.out
 

@@ -70,6 +70,28 @@ def test_a_space_that_sleeps_is_woken_and_waited_for() -> None:
     assert world.woken[:3] == [0, 0, pytest.approx(1.1, abs=0.2)]
 
 
+@pytest.mark.parametrize("stage", [*STAGES, "NEW"])
+def test_only_the_status_is_asked_for(stage: str) -> None:
+    world = World(stage=stage, only_status=True)
+    assert isinstance(world.error, SpaceError)
+    assert world.statuses == [world.error.status]
+    assert world.error.status == read_stage(stage)[0] or isinstance(world.error.status, SpaceStatusError)
+    # Not the Space's own host, which would wake it.
+    assert all(request.url.startswith(f"{HUB}/api/spaces/{SPACE}") for _, request in world.asked)
+    assert world.session.deadline is None
+
+
+def test_the_status_of_a_space_that_is_not_there() -> None:
+    world = World(routes={STATUS: answer({}, 404)}, only_status=True)
+    assert isinstance(world.error, SpaceError)
+    assert world.told == ["error"]
+
+
+def test_what_is_no_space_has_no_status() -> None:
+    with pytest.raises(ValueError, match="only a Space has a status"):
+        World("https://app.example", only_status=True)
+
+
 def test_only_one_call_wakes_at_a_time() -> None:
     def never(world: World, _: object) -> Any:
         return HTML if len(world.requests("GET", "/config")) == 1 else None
