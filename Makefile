@@ -8,7 +8,7 @@ PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_t
 # Without it pyright looks for a newer release of itself at each run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test check bench faults docs servers newest-server versions clean
+.PHONY: help demo test check bench faults docs servers newest-server versions dist clean
 
 help:
 	@echo "make demo    call a real Gradio app in three styles; SOURCE=<url or user/space> calls that one instead"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   measure the engine"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make docs    check that what is drawn from the code is up to date"
+	@echo "make dist    build what is released, and check its metadata"
 	@echo "make clean   remove the environments and everything else that was made"
 
 demo: .venv/made $(if $(SOURCE),,newest-server)
@@ -84,6 +85,11 @@ newest-server:
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+dist: .venv/made
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 clean:
 	rm -rf .venv .servers .figures fuzz/corpus fuzz/crashes .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
