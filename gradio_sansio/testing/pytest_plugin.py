@@ -1,6 +1,6 @@
 """Fixtures for tests of programs that call Gradio apps: no Gradio is needed, and no network but this machine's own.
 
-pytest finds them by itself wherever the package is installed.
+pytest finds them by itself wherever the package is installed. (Their functions are private since pytest's own types are not complete.)
 """
 # ruff: noqa: TID251  # transcripts are files, and nothing of the core imports this
 
@@ -42,8 +42,8 @@ class StartPlayer(Protocol):
         ...
 
 
-@pytest.fixture
-def gradio_server() -> Iterator[StartServer]:
+@pytest.fixture(name="gradio_server")
+def _gradio_server() -> Iterator[StartServer]:
     """Start servers that last as long as the test: ``gradio_server(function).url`` is what your program connects to."""
     from gradio_sansio.testing.functions import Function, function  # noqa: PLC0415  # see above
     from gradio_sansio.testing.loopback import Loopback  # noqa: PLC0415
@@ -58,8 +58,8 @@ def gradio_server() -> Iterator[StartServer]:
         yield start
 
 
-@pytest.fixture
-def gradio_player() -> Iterator[StartPlayer]:
+@pytest.fixture(name="gradio_player")
+def _gradio_player() -> Iterator[StartPlayer]:
     """Play transcripts: ``gradio_player("trace.jsonl").url``. The test fails if something was asked for that isn't in them."""
     from gradio_sansio.testing.loopback import Loopback  # noqa: PLC0415  # see above
     from gradio_sansio.testing.transcripts import Player, read_transcript  # noqa: PLC0415

@@ -213,8 +213,6 @@ class ServerConnection:
             self._put(data)
 
     def _put(self, item: bytes | Cut) -> None:
-        if self._gone:
-            return
         pace = self._server.pace
         if pace is None:
             self._out.append(item)
