@@ -17,6 +17,8 @@ MACHINES = (
     "gradio_sansio.session.waking",
     "gradio_sansio.session.duplicate",
     "gradio_sansio.session.job",
+    "gradio_sansio.session.uploads",
+    "gradio_sansio.session.downloads",
     "gradio_sansio.session.dialects.shared_stream",
     "gradio_sansio.session.dialects.job_stream",
     "gradio_sansio.session.dialects.websocket",

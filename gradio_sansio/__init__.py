@@ -21,6 +21,7 @@ from gradio_sansio.errors import (
     SpaceError,
     ValidationError,
 )
+from gradio_sansio.files import Content, FileData, InputFile, handle_file
 from gradio_sansio.inbox import Inbox
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo, Endpoint, Parameter, Return
@@ -38,6 +39,7 @@ __all__ = [
     "AppError",
     "AuthError",
     "ConnectError",
+    "Content",
     "Data",
     "DeadlineExceeded",
     "Disconnected",
@@ -45,8 +47,10 @@ __all__ = [
     "Endpoint",
     "EndpointNotFound",
     "Engine",
+    "FileData",
     "GradioError",
     "Inbox",
+    "InputFile",
     "JobCancelled",
     "Limits",
     "LocalProtocolError",
@@ -68,4 +72,5 @@ __all__ = [
     "Stage",
     "Status",
     "ValidationError",
+    "handle_file",
 ]

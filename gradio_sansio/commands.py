@@ -15,6 +15,8 @@ from typing import NewType, TypeAlias
 
 from msgspec import Struct
 
+from gradio_sansio.files import Reader
+
 ConnectionId = NewType("ConnectionId", int)
 """Names one connection for the adapter. Never reused within an engine."""
 
@@ -80,9 +82,6 @@ class ResumeReading(Struct, frozen=True):
     """Read again."""
 
     connection: ConnectionId
-
-
-Command: TypeAlias = Connect | StartTls | Send | ShutdownWrite | Close | PauseReading | ResumeReading
 
 
 # Exchanges: what `Session` asks of an HTTP stack.
@@ -190,7 +189,19 @@ class CloseSocket(Struct, frozen=True):
     code: int = 1000
 
 
-ExchangeCommand: TypeAlias = (
+class NeedBody(Struct, frozen=True):
+    """Read a piece of a file that is being uploaded. Answered by ``body_chunk``, or ``body_failed`` where it can't be read."""
+
+    exchange: ExchangeId
+    reader: Reader
+    """What the adapter put into the payload, as ``Content``."""
+    offset: int
+    """Where the piece begins, in bytes."""
+    max_bytes: int
+    """How long it may be. At least one byte is wanted, unless the file ends."""
+
+
+WireCommand: TypeAlias = (
     StartExchange
     | SendBody
     | AbortExchange
@@ -199,4 +210,11 @@ ExchangeCommand: TypeAlias = (
     | OpenSocket
     | SendMessage
     | CloseSocket
+)
+"""What the wire storey carries out."""
+
+ExchangeCommand: TypeAlias = WireCommand | NeedBody
+
+Command: TypeAlias = (
+    Connect | StartTls | Send | ShutdownWrite | Close | PauseReading | ResumeReading | NeedBody
 )

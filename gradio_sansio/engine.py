@@ -22,7 +22,8 @@ The rules of the border:
 11. Every buffer has a bound in ``Limits``; every parser is linear in what it is fed, however that is cut up.
 12. Nothing here does I/O, reads a clock or draws randomness.
 13. What an adapter can't know it is told, and what the engine can't know it hears: ``flushed`` when written bytes have left,
-    ``tls_started``, ``consumed`` when the application took values.
+    ``tls_started``, ``consumed`` when the application took values, ``downloaded`` when it wrote what came of a file, ``body_chunk``
+    when a piece of one was read, as ``NeedBody`` asked.
 """
 
 from __future__ import annotations
@@ -30,12 +31,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradio_sansio.commands import Command, ConnectionId
+from gradio_sansio.commands import Command, ConnectionId, ExchangeId, NeedBody
 from gradio_sansio.events import (
     AppClosed,
     AppFailed,
     AppOpened,
     DataReceived,
+    DownloadFinished,
+    DownloadId,
+    DownloadReceived,
+    DownloadStarted,
     Event,
     JobFinished,
     JobId,
@@ -44,6 +49,7 @@ from gradio_sansio.events import (
     SpaceChanged,
     StatusChanged,
 )
+from gradio_sansio.files import FileData
 from gradio_sansio.guard import Guard
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo
@@ -150,6 +156,11 @@ class Engine:
         return self._session.api_info
 
     @property
+    def inline(self) -> int:
+        """Files up to so many bytes may have to go within the arguments (Gradio 3), so their bytes should be at hand; 0 for none."""
+        return self._session.inline
+
+    @property
     def session_hash(self) -> str:
         """The name under which the app keeps this client's state."""
         return self._session.session_hash
@@ -238,6 +249,33 @@ class Engine:
             self._session.end(job, now)
             self._run(now)
 
+    def download(self, file: FileData | str, now: float) -> DownloadId:
+        """Fetch a file that the app returned, or that it has under a path or a URL of its own. Its events follow.
+
+        Raises:
+            ValidationError: the app doesn't serve it.
+            LocalProtocolError: the app is not open.
+        """
+        with self._guard:
+            now = self._advance(now)
+            download = self._session.download(file, now)
+            self._run(now)
+            return download
+
+    def downloaded(self, download: DownloadId, n: int, now: float) -> None:
+        """The application has written ``n`` bytes of a download. Until it says so, the server is held back."""
+        with self._guard:
+            now = self._advance(now)
+            self._session.downloaded(download, n, now)
+            self._run(now)
+
+    def abort_download(self, download: DownloadId, now: float) -> None:
+        """The application doesn't want a download any more. Nothing more is told of it."""
+        with self._guard:
+            now = self._advance(now)
+            self._session.abort_download(download, now)
+            self._run(now)
+
     def consumed(self, job: JobId, n: int, now: float) -> None:
         """The application has taken events of a job that count ``n`` bytes in all (their ``size``)."""
         with self._guard:
@@ -250,6 +288,25 @@ class Engine:
         with self._guard:
             now = self._advance(now)
             self._session.close(now)
+            self._run(now)
+
+    # What was read of files.
+
+    def body_chunk(self, exchange: ExchangeId, data: bytes, last: bool, now: float) -> None:
+        """A piece of a file was read, as ``NeedBody`` asked: at least one byte, unless the file ends.
+
+        ``last`` says that the file ends with it; that it has as many bytes as it was said to have is known anyway.
+        """
+        with self._guard:
+            now = self._advance(now)
+            self._session.body_chunk(exchange, data, last, now)
+            self._run(now)
+
+    def body_failed(self, exchange: ExchangeId, reason: str, now: float) -> None:
+        """A file that ``NeedBody`` asked for can't be read. ``reason`` is for people: "permission denied"."""
+        with self._guard:
+            now = self._advance(now)
+            self._session.body_failed(exchange, reason, now)
             self._run(now)
 
     # What the network did.
@@ -320,6 +377,8 @@ class Engine:
             for action in pending:
                 match action:
                     case StatusChanged() | DataReceived() | LogReceived() | JobFinished() | Logged():
+                        self._actions.append(action)
+                    case DownloadStarted() | DownloadReceived() | DownloadFinished() | NeedBody():
                         self._actions.append(action)
                     case AppOpened() | AppFailed() | SpaceChanged():
                         self._actions.append(action)

@@ -78,6 +78,37 @@ class JobFinished(Struct, frozen=True):
     error: GradioError | None
 
 
+DownloadId = NewType("DownloadId", int)
+"""Names one download. Never reused within an engine."""
+
+
+class DownloadStarted(Struct, frozen=True):
+    """The server has the file, and sends it."""
+
+    download: DownloadId
+    name: str
+    """What it is to be called: what the server says, so anything. ``safe_name`` makes it one for a file."""
+    size: int | None
+    """In bytes, if the server says so."""
+
+
+class DownloadReceived(Struct, frozen=True):
+    """A piece of the file. Once it is written, ``downloaded`` counts it as taken."""
+
+    download: DownloadId
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"DownloadReceived({self.download}, data=<{len(self.data)} bytes>)"
+
+
+class DownloadFinished(Struct, frozen=True):
+    """The file is complete, or, if there is an ``error``, won't be. Nothing more comes of it."""
+
+    download: DownloadId
+    error: GradioError | None
+
+
 class Logged(Struct, frozen=True):
     """Something that a person who looks for a fault wants to know. The core has no logger, so adapters log it."""
 
@@ -86,4 +117,5 @@ class Logged(Struct, frozen=True):
 
 
 JobEvent: TypeAlias = StatusChanged | DataReceived | LogReceived | JobFinished
-Event: TypeAlias = AppOpened | AppFailed | AppClosed | SpaceChanged | JobEvent | Logged
+DownloadEvent: TypeAlias = DownloadStarted | DownloadReceived | DownloadFinished
+Event: TypeAlias = AppOpened | AppFailed | AppClosed | SpaceChanged | JobEvent | DownloadEvent | Logged

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, assert_never, cast
 
@@ -18,6 +19,7 @@ from gradio_sansio.commands import (
     Command,
     Connect,
     ConnectionId,
+    NeedBody,
     PauseReading,
     ResumeReading,
     Send,
@@ -31,6 +33,11 @@ from gradio_sansio.events import (
     AppFailed,
     AppOpened,
     DataReceived,
+    DownloadEvent,
+    DownloadFinished,
+    DownloadId,
+    DownloadReceived,
+    DownloadStarted,
     Event,
     JobEvent,
     JobFinished,
@@ -45,6 +52,7 @@ from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.arguments import Payload
 from gradio_sansio.session.space import SpaceStatus
+from gradio_sansio.transfers import give_piece, read_piece
 from gradio_sansio.values import Data, Status
 
 Operation: TypeAlias = Send | StartTls | ShutdownWrite | PauseReading | ResumeReading | Close
@@ -58,8 +66,13 @@ class Driver(ABC):
     error: GradioError | None = None
     """Why the app isn't open, if it never will be."""
 
+    post: Callable[[Callable[[], object]], None]
+    """Have something done later, where the engine may be called. For drivers without tasks."""
+
     def __init__(self) -> None:
         self.submissions: dict[JobId, SubmissionBase] = {}
+        self.downloads: dict[DownloadId, Callable[[DownloadEvent], None]] = {}
+        """Who is told of each."""
         self._pumping = False
 
     def pump(self) -> None:
@@ -87,6 +100,12 @@ class Driver(ABC):
                 self.operate(action)
             case Connect():
                 self.connect(action)
+            case NeedBody():
+                self.feed(action)
+            case DownloadStarted() | DownloadReceived():
+                self.downloads[action.download](action)
+            case DownloadFinished():
+                self.downloads.pop(action.download)(action)
             case AppFailed():
                 self.error = action.error
             case AppOpened():
@@ -97,6 +116,10 @@ class Driver(ABC):
                 self.space_changed(action.status)
             case _:
                 assert_never(action)
+
+    def feed(self, action: NeedBody) -> None:
+        """Read a piece of a file for the engine, and tell it. Here: when what else is due has had its turn."""
+        self.post(lambda: give_piece(self.engine, action, read_piece(action), self.now()))
 
     @abstractmethod
     def now(self) -> float:
@@ -238,6 +261,7 @@ class SubmissionBase(ABC):
 
 S = TypeVar("S", bound=SubmissionBase)
 T = TypeVar("T", bound=Value)
+R = TypeVar("R")
 
 
 class AppBase(ABC, Generic[S]):
@@ -540,6 +564,16 @@ class AsyncAppBase(AppBase[A], Driver):
         if event is not None:
             self.told(event)
 
+    def feed(self, action: NeedBody) -> None:
+        """Read a piece of a file for the engine, and tell it; in a thread."""
+
+        async def feed() -> None:
+            piece = await self.in_thread(partial(read_piece, action), abandon=True)
+            give_piece(self.engine, action, piece, self.now())
+            self.pump()
+
+        self.start_callbacks(feed)
+
     def _begin(self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any) -> A:
         job = self._usable.submit(endpoint, payload, now=self.now(), **options)
         submission = self._make_submission(job, inbox)
@@ -552,8 +586,12 @@ class AsyncAppBase(AppBase[A], Driver):
         """The runtime's own kind."""
 
     @abstractmethod
+    async def in_thread(self, function: Callable[[], R], *, abandon: bool = False) -> R:
+        """Do what blocks in a thread. It is waited for, also when cancelled, unless it may be abandoned."""
+
+    @abstractmethod
     def start_callbacks(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start a task of the app for a submission's callbacks. ``LocalProtocolError`` if the app is closed."""
+        """Start a task of the app, for a submission's callbacks or for reading. ``LocalProtocolError`` if the app is closed."""
 
     @abstractmethod
     def event(self) -> ChangeEvent:

@@ -70,6 +70,13 @@ class Limits:
     to each job that holds more than its equal share of this."""
     job_buffer: int = 16 * MiB
     """What a job may have delivered that the application has not taken, before the policy for slow consumers applies."""
+    inline: int = 12 * MiB
+    """A file that goes within the arguments (Gradio 3: pictures; before 3.19: all). uvicorn takes websocket messages of 16 MiB, and
+    base64 adds a third."""
+    download: int = 16 * 1024 * MiB
+    """A file that is downloaded. Models and long films stay below it; a server that never stops must not fill the disk."""
+    download_buffer: int = 1 * MiB
+    """What of a download waits to be written, before its server is held back."""
     cookie: int = 4 * KiB
     """One cookie, name and value; larger ones are not kept (RFC 6265, section 6.1)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, overload
 
@@ -71,7 +71,7 @@ class Data(Sequence[Any]):
     What it holds is to be read only: the yields of one job share their parts.
     """
 
-    __slots__ = ("_data", "_hidden", "_outputs", "endpoint", "fn_index", "time")
+    __slots__ = ("_data", "_files", "_hidden", "_outputs", "endpoint", "fn_index", "time")
 
     endpoint: str | None
     """The endpoint's name with its slash, or None for an unnamed one."""
@@ -84,12 +84,14 @@ class Data(Sequence[Any]):
         outputs: Outputs,
         *,
         hidden: frozenset[int] = frozenset(),
+        files: Callable[[list[Any]], list[Any]] | None = None,
         endpoint: str | None,
         fn_index: int,
         time: datetime,
     ) -> None:
         self._outputs = outputs
         self._hidden = hidden
+        self._files = files
         self._data: list[Any] | None = None
         self.endpoint = endpoint
         self.fn_index = fn_index
@@ -97,9 +99,11 @@ class Data(Sequence[Any]):
 
     @property
     def data(self) -> list[Any]:
-        """The outputs in order, as the app's JSON."""
+        """The outputs in order: the app's JSON, with ``FileData`` in the place of files."""
         if self._data is None:
             values = self._outputs.values
+            if self._files is not None:
+                values = self._files(values)
             hidden = self._hidden
             self._data = [value for i, value in enumerate(values) if i not in hidden] if hidden else values
         return self._data

@@ -12,7 +12,14 @@ from gradio_sansio import ApiInfo, Data, Engine, Inbox, Limits, Payload
 from gradio_sansio.frontend import AppBase
 from gradio_sansio_sync._loop import Loop
 from gradio_sansio_sync._submission import Submission
-from gradio_sansio_system import ConnectOptions, DuplicateOptions, Options, make_duplicate, make_engine
+from gradio_sansio_system import (
+    BlockingDownloads,
+    ConnectOptions,
+    DuplicateOptions,
+    Options,
+    make_duplicate,
+    make_engine,
+)
 from gradio_sansio_system.callbacks import Callbacks
 
 
@@ -46,7 +53,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
     return App(make_duplicate(source, options, monotonic()), options)
 
 
-class App(AppBase[Submission]):
+class App(BlockingDownloads, AppBase[Submission]):
     """A connected app. All its methods may be called from several threads at once."""
 
     def __init__(self, engine: Engine, options: ConnectOptions) -> None:

@@ -1,4 +1,4 @@
-"""What all adapters need of the machine: random bytes, the time of day, the environment, certificates, the log."""
+"""What all adapters need of the machine: random bytes, the time of day, the environment, files, certificates, the log."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from typing import Any, Final, Required, TypedDict, cast
 from gradio_sansio import Duplicate, Engine, Limits, ProxySettings, SpaceStatus
 from gradio_sansio.commands import Command
 from gradio_sansio.events import Event, Logged
+from gradio_sansio_system.files import BlockingDownloads as BlockingDownloads
+from gradio_sansio_system.files import FileEngine
 
 HUB: Final = "https://huggingface.co"
 LOGGER: Final = logging.getLogger("gradio_sansio")
@@ -100,10 +102,10 @@ def make_engine(
     *,
     only_status: bool = False,
 ) -> Engine:
-    """An engine with this machine's clock of the day, random bytes and environment behind it."""
+    """An engine with this machine's clock of the day, random bytes, files and environment behind it."""
     proxy = options.get("proxy")
     trace = options.get("trace")
-    make = Engine if trace is None else functools.partial(_TracedEngine, trace)
+    make = FileEngine if trace is None else functools.partial(_TracedEngine, trace)
     return make(
         source,
         now=now,
@@ -122,7 +124,7 @@ def make_engine(
     )
 
 
-class _TracedEngine(Engine):
+class _TracedEngine(FileEngine):
     """Hands its trace on whenever it is drained."""
 
     def __init__(self, write: Callable[[str], object], source: str, **options: Any) -> None:

@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
-from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
+from gradio_sansio import Engine, FileData, Inbox, Limits, LocalProtocolError
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio.frontend import AsyncAppBase, AsyncSubmissionBase
+from gradio_sansio.transfers import fetch
 from gradio_sansio_system import Options, log, make_engine
+from gradio_sansio_system.files import Saving, StrPath
+
+R = TypeVar("R")
 
 
 class Cancellable(Protocol):
@@ -127,6 +133,38 @@ class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
         self._called = self.event()
         task = self.spawn(call_back())
         self._calls.add(task)
+
+    async def in_thread(self, function: Callable[[], R], *, abandon: bool = False) -> R:
+        """Do what blocks in a thread of its own. It is waited for, also when cancelled, unless it may be abandoned."""
+        done = self.event()
+        results: list[R] = []
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                results.append(function())
+            except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+                failures.append(error)
+            self.soon(lambda: done.set())
+
+        threading.Thread(target=run, daemon=True).start()
+        cancelled: BaseException | None = None
+        while not results and not failures:
+            try:
+                await done.wait()
+            except BaseException as error:
+                if abandon:
+                    raise
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        if failures:
+            raise failures[0]
+        return results[0]
+
+    async def download(self, file: FileData | str, to: StrPath) -> Path:
+        """Save a file that the app returned, in a directory; as in ``gradio_sansio_anyio``."""
+        return await fetch(self, self._usable, file, Saving(to))
 
     def _make_submission(self, job: JobId, inbox: Inbox) -> AsyncSubmissionBase:
         return AsyncSubmissionBase(self, job, inbox)

@@ -217,7 +217,8 @@ class SelectorSockets(Sockets):
                 self._woken.recv(64)
             else:
                 self.serve(key.data, mask)
-        while self._todo:
+        # What is posted by these waits for its turn: an upload posts for each of its pieces.
+        for _ in range(len(self._todo)):
             self._todo.popleft()()
             driver.pump()
         deadline = driver.engine.deadline

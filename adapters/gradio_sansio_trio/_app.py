@@ -6,16 +6,18 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
+from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack
 
 import trio
 
-from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
+from gradio_sansio import Engine, FileData, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio.frontend import AsyncAppBase
+from gradio_sansio.transfers import fetch
 from gradio_sansio_system import (
     ConnectOptions,
     DuplicateOptions,
@@ -25,10 +27,12 @@ from gradio_sansio_system import (
     make_duplicate,
     make_engine,
 )
+from gradio_sansio_system.files import Saving, StrPath
 from gradio_sansio_trio._connection import Connection
 from gradio_sansio_trio._submission import Submission
 
 NEVER: Final = float("inf")
+R = TypeVar("R")
 
 
 def client(source: str, **options: Unpack[Options]) -> App:
@@ -70,6 +74,24 @@ class App(AsyncAppBase[Submission]):
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
         self._task: trio.lowlevel.Task | None = None
+
+    async def download(self, file: FileData | str, to: StrPath) -> Path:
+        """Save a file that the app returned, in a directory.
+
+        Its name is the server's, made harmless, and numbered where it is taken. There is nothing in the directory under that name
+        until the file is complete, and nothing at all if it never is.
+
+        Args:
+            file: what the app returned, or a URL of the app's, or a path on its server.
+            to: the directory.
+
+        Raises:
+            ValidationError: it isn't the app's to give: only the app's own address is asked.
+            Disconnected: it broke off.
+            OSError: it can't be written.
+            GradioError: the server doesn't give it.
+        """
+        return await fetch(self, self._usable, file, Saving(to))
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
@@ -170,6 +192,9 @@ class App(AsyncAppBase[Submission]):
     def unhandled(self, error: Exception) -> None:
         # Trio has no handler of its own for what nobody awaits.
         sys.excepthook(type(error), error, error.__traceback__)
+
+    async def in_thread(self, function: Callable[[], R], *, abandon: bool = False) -> R:
+        return await trio.to_thread.run_sync(function, abandon_on_cancel=abandon)
 
     def soon(self, action: Callable[[], None]) -> None:
         if not self._closed.is_set():

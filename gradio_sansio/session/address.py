@@ -25,4 +25,4 @@ class Address:
 
     def api(self, path: str, **query: str) -> Url:
         """A route of the API. ``path`` is quoted here, the query too."""
-        return Url(self.base.origin, self.base.path + self.prefix + quote(path), urlencode(query))
+        return Url(self.base.origin, self.base.path + self.prefix + quote(path, safe="/="), urlencode(query))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
@@ -14,14 +14,18 @@ from gradio_sansio.errors import (
     GradioError,
     RateLimited,
     RemoteProtocolError,
+    ValidationError,
 )
 from gradio_sansio.events import Event, Logged
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
-from gradio_sansio.session.config import Config
+from gradio_sansio.session.api_info import Endpoint
+from gradio_sansio.session.arguments import Payload, bind
+from gradio_sansio.session.config import Config, Dependency
 from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Requester, Response, Timer
 from gradio_sansio.session.failures import refusal
+from gradio_sansio.session.files import Files, Parcel
 from gradio_sansio.session.job import Job
 from gradio_sansio.session.jsontext import encode
 from gradio_sansio.timers import Timers
@@ -45,6 +49,27 @@ class App:
     entropy: Callable[[int], bytes]
     take_back: Callable[[Job, Response | GradioError, float], bool]
     """To be asked about a call that was refused, before it fails: whether it waits for its Space to run, and is made again then."""
+    files: Files = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.files = Files(self.address, self.config, self.limits)
+
+    def arguments(
+        self, endpoint: Endpoint, dependency: Dependency, payload: Payload
+    ) -> tuple[bytes, Parcel | None]:
+        """What a call sends, as JSON; with the files that have to be uploaded first, if there are any, since it is something else then.
+
+        Raises:
+            ValidationError: an argument is refused.
+        """
+        values = bind(endpoint, dependency, payload)
+        parcel = self.files.pack(values, dependency, endpoint)
+        try:
+            data = encode(values if parcel is None else parcel.values())
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = f"has no JSON form: {error}"[:300]
+            raise ValidationError(f"the payload {reason}", parameter=None, reason=reason) from None
+        return data, parcel if parcel is not None and parcel.uploads else None
 
     def post(
         self, owner: Requester, path: str, body: bytes, now: float, *, limit: str = "request"

@@ -19,8 +19,10 @@ from gradio_sansio.commands import (
     Headers,
     OpenSocket,
     PauseExchange,
+    PulledBody,
     Redirects,
     ResumeExchange,
+    SendBody,
     SendMessage,
     StartExchange,
 )
@@ -64,6 +66,12 @@ class Requester(Protocol):
     def answered(self, exchange: ExchangeId, result: Response | GradioError, now: float) -> None: ...
 
 
+class Uploader(Requester, Protocol):
+    """Who sends a body piece by piece, and then gets a whole answer."""
+
+    def body_wanted(self, exchange: ExchangeId, max_bytes: int, now: float) -> None: ...
+
+
 class StreamReader(Protocol):
     """Who reads a stream."""
 
@@ -84,10 +92,13 @@ class SocketUser(Protocol):
 class _Request:
     """A request under way, with what has come of its answer."""
 
-    __slots__ = ("body", "headers", "limit", "limit_name", "owner", "seconds", "status", "url")
+    __slots__ = ("body", "headers", "limit", "limit_name", "owner", "seconds", "status", "uploader", "url")
 
-    def __init__(self, owner: Requester, url: Url, limit_name: str, seconds: float) -> None:
+    def __init__(
+        self, owner: Requester, url: Url, limit_name: str, seconds: float, uploader: Uploader | None = None
+    ) -> None:
         self.owner = owner
+        self.uploader = uploader
         self.status = 0
         self.headers: Headers = ()
         self.url = url.redacted
@@ -162,9 +173,37 @@ class Exchanges:
         self._timers.arm(Timer.REQUEST, exchange, now + seconds)
         return exchange
 
-    def stream(self, owner: StreamReader, url: Url, now: float, *, limit: str = "idle") -> ExchangeId:
-        """Open an event stream; the limit of ``Limits`` for its silence starts at once."""
-        exchange = self._start("GET", url, (("accept", "text/event-stream"),), long_lived=True)
+    def upload(self, owner: Uploader, url: Url, now: float, *, content_type: str, length: int) -> ExchangeId:
+        """POST a body that the owner sends piece by piece. ``Limits.idle`` begins anew with each of them."""
+        exchange = self._start(
+            "POST",
+            url,
+            (("content-type", content_type),),
+            body=PulledBody(length),
+            compressed=True,
+            long_lived=True,
+        )
+        self._requests[exchange] = _Request(owner, url, "idle", self._limits.idle, owner)
+        self._timers.arm(Timer.REQUEST, exchange, now + self._limits.idle)
+        return exchange
+
+    def send_body(self, exchange: ExchangeId, data: bytes, last: bool, now: float) -> None:
+        """The next piece, after ``body_wanted``."""
+        self._timers.arm(Timer.REQUEST, exchange, now + self._limits.idle)
+        self._actions.append(SendBody(exchange, data, last))
+
+    def stream(
+        self,
+        owner: StreamReader,
+        url: Url,
+        now: float,
+        *,
+        limit: str = "idle",
+        accept: str = "text/event-stream",
+        redirects: Redirects = Redirects.NONE,
+    ) -> ExchangeId:
+        """Open an event stream, or get what is too large to be held; the limit of ``Limits`` for its silence starts at once."""
+        exchange = self._start("GET", url, (("accept", accept),), redirects=redirects, long_lived=True)
         self._streams[exchange] = owner, limit
         self._await(exchange, limit, now)
         return exchange
@@ -203,7 +242,7 @@ class Exchanges:
         url: Url,
         headers: Headers,
         *,
-        body: bytes = b"",
+        body: bytes | PulledBody = b"",
         redirects: Redirects = Redirects.NONE,
         compressed: bool = False,
         long_lived: bool = False,
@@ -261,7 +300,15 @@ class Exchanges:
             self._await(exchange, limit, now)
             reader.stream_started(exchange, status, headers, now)
         else:
-            self._check_issued(exchange)
+            self.check_issued(exchange)
+
+    def body_wanted(self, exchange: ExchangeId, max_bytes: int, now: float) -> None:
+        request = self._requests.get(exchange)
+        if request is None or request.uploader is None:
+            self.check_issued(exchange)
+        else:
+            self._timers.arm(Timer.REQUEST, exchange, now + request.seconds)
+            request.uploader.body_wanted(exchange, max_bytes, now)
 
     def body_received(self, exchange: ExchangeId, data: bytes, now: float) -> None:
         stream = self._streams.get(exchange)
@@ -282,7 +329,7 @@ class Exchanges:
                 )
                 request.owner.answered(exchange, error, now)
         else:
-            self._check_issued(exchange)
+            self.check_issued(exchange)
 
     def ended(self, exchange: ExchangeId, now: float) -> None:
         request = self._requests.pop(exchange, None)
@@ -312,14 +359,14 @@ class Exchanges:
             self._timers.disarm(Timer.REQUEST, exchange)
             socket.socket_opened(exchange, now)
         else:
-            self._check_issued(exchange)
+            self.check_issued(exchange)
 
     def socket_received(self, exchange: ExchangeId, text: str | bytes, now: float) -> None:
         socket = self._sockets.get(exchange)
         if socket is not None:
             socket.socket_received(exchange, text.encode() if isinstance(text, str) else text, now)
         else:
-            self._check_issued(exchange)
+            self.check_issued(exchange)
 
     def socket_closed(self, exchange: ExchangeId, code: int, now: float) -> None:
         socket = self._sockets.pop(exchange, None)
@@ -328,7 +375,7 @@ class Exchanges:
                 self._timers.disarm(Timer.REQUEST, exchange)
             socket.socket_ended(exchange, code, now)
         else:
-            self._check_issued(exchange)
+            self.check_issued(exchange)
 
     def expired(self, exchange: ExchangeId, now: float) -> None:
         """The exchange's timer fired."""
@@ -346,12 +393,13 @@ class Exchanges:
     def _stream_ended(self, exchange: ExchangeId, error: GradioError | None, now: float) -> None:
         stream = self._streams.pop(exchange, None)
         if stream is None:
-            self._check_issued(exchange)
+            self.check_issued(exchange)
             return
         self._timers.disarm(Timer.IDLE, exchange)
         stream[0].stream_ended(exchange, error, now)
 
-    def _check_issued(self, exchange: ExchangeId) -> None:
+    def check_issued(self, exchange: ExchangeId) -> None:
+        """``LocalProtocolError`` for an exchange that there never was."""
         if not 0 < exchange <= self._issued:
             raise LocalProtocolError(
                 f"there is no exchange {exchange}", state=f"{self._issued} exchanges begun"

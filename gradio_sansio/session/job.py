@@ -16,6 +16,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal
@@ -142,6 +143,7 @@ class Job:
 
     __slots__ = (
         "_board",
+        "_files",
         "_hidden",
         "_last",
         "_outputs",
@@ -154,6 +156,7 @@ class Job:
         "endpoint",
         "held_at",
         "id",
+        "isolated",
         "newest",
         "outstanding",
         "queued",
@@ -172,6 +175,8 @@ class Job:
         *,
         newest: bool,
         timeout: float | None,
+        isolated: bool = False,
+        files: Callable[[list[Any]], list[Any]] | None = None,
         now: float,
     ) -> None:
         self.id: JobId = id
@@ -191,8 +196,12 @@ class Job:
         """The bound at which the server was held back for its sake."""
         self.timeout: float | None = timeout
         """Seconds that it may take, as the caller said."""
+        self.isolated: bool = isolated
+        """It gets a session of its own."""
         self._board = board
         self._hidden = dependency.hidden_outputs
+        self._files = files
+        """What puts files in their place among the outputs, where there may be some."""
         self._stage: Stage = "pending"
         self._position: int | None = None
         self._size: int | None = None
@@ -235,6 +244,10 @@ class Job:
         self.endpoint, self.dependency = endpoint, dependency
         self.queued = dependency.dialect is not Dialect.DIRECT
         self._hidden = dependency.hidden_outputs
+
+    def uploading(self, bar: Progress, now: float) -> None:
+        """How far its files are, which go to the server before it does."""
+        self._tell(self._status(now, progress_data=(bar,)), 0)
 
     # What the server says.
 
@@ -423,6 +436,7 @@ class Job:
         self._last = Data(
             outputs,
             hidden=self._hidden,
+            files=self._files,
             endpoint=self.endpoint.name,
             fn_index=self.endpoint.fn_index,
             time=time,

@@ -16,16 +16,16 @@ from gradio_sansio.errors import (
     GradioError,
     LocalProtocolError,
     RemoteProtocolError,
-    ValidationError,
 )
-from gradio_sansio.events import AppClosed, AppFailed, AppOpened, Event, JobId
+from gradio_sansio.events import AppClosed, AppFailed, AppOpened, DownloadId, Event, JobId
+from gradio_sansio.files import FileData
 from gradio_sansio.guard import Guard
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.access import Access, check_duplicate, check_space
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.app import App
-from gradio_sansio.session.arguments import Payload, bind
+from gradio_sansio.session.arguments import Payload
 from gradio_sansio.session.config import Config, Dialect, rendered
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.dialects import Transport
@@ -33,12 +33,13 @@ from gradio_sansio.session.dialects.direct import DirectCalls
 from gradio_sansio.session.dialects.job_stream import JobStreams
 from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.dialects.websocket import WebSockets
+from gradio_sansio.session.downloads import Downloads
 from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.job import Job, JobBoard, JobState
-from gradio_sansio.session.jsontext import encode
 from gradio_sansio.session.source import HUB, check_token, parse_hub, parse_source
+from gradio_sansio.session.uploads import Uploads
 from gradio_sansio.timers import Timers, WallClock
 from gradio_sansio.tracing import Recorder
 
@@ -148,6 +149,8 @@ class Session:
         self._isolated: list[Transport] = []
         self._retired: list[Transport] = []
         """Those of an app that was restarted, with jobs that may be open yet."""
+        self._uploads: Uploads
+        self._downloads: Downloads
         self._late: dict[tuple[Timer, int], float] = {}
         """Timers that fired late, and what they were set to then."""
         if deadline is not None and not deadline > 0:
@@ -189,6 +192,11 @@ class Session:
     def api_info(self) -> ApiInfo:
         """What can be called. `LocalProtocolError` before ``AppOpened``."""
         return self._opened_app.endpoints.info
+
+    @property
+    def inline(self) -> int:
+        """Files up to so many bytes may have to go within the arguments, so their bytes should be at hand."""
+        return self._opened_app.files.inline
 
     @property
     def session_hash(self) -> str:
@@ -242,21 +250,14 @@ class Session:
         """
         with self._guard:
             now = self._advance(now)
-            if self._state is not SessionState.OPEN:
-                raise LocalProtocolError(
-                    f"nothing can be submitted while the app is {self._state.value}", state=self._state.value
-                )
+            self._check_open("submitted")
             if timeout is not None and not timeout > 0:
                 raise ValueError(f"timeout must be positive, in seconds, not {timeout!r}")
             app = self._opened_app
             found = app.endpoints.find(endpoint)
             dependency = app.config.dependencies[found.fn_index]
-            data = _encoded(bind(found, dependency, payload))
-            if self._access.busy:
-                transport: Transport = self._access.lobby
-                self._access.lobby.isolated = isolated
-            else:
-                transport = self._transport(app, dependency.dialect, isolated)
+            data, parcel = app.arguments(found, dependency, payload)
+            transport = self._uploads if parcel else self._entrance(app, dependency.dialect, isolated)
             self._submitted += 1
             job = Job(
                 JobId(self._submitted),
@@ -266,12 +267,17 @@ class Session:
                 self._board,
                 newest=newest,
                 timeout=timeout,
+                isolated=isolated,
+                files=app.files.reader(dependency),
                 now=now,
             )
             self._jobs[job.id] = (job, transport)
             if timeout is not None:
                 self._timers.arm(Timer.JOB, job.id, now + timeout)
-            transport.submit(job, now)
+            if parcel:
+                self._uploads.add(job, data, parcel, now, first=True)
+            else:
+                transport.submit(job, now)
             return job.id
 
     def cancel(self, job: JobId, now: float) -> None:
@@ -304,8 +310,11 @@ class Session:
             if found is not None:
                 record, transport = found
                 _check_streaming(record)
-                data = _encoded(bind(record.endpoint, record.dependency, payload))
-                transport.send(record, data, now)
+                data, parcel = self._opened_app.arguments(record.endpoint, record.dependency, payload)
+                if parcel is not None or self._uploads.busy(job):
+                    self._uploads.add(record, data, parcel, now)
+                else:
+                    transport.send(record, data, now)
 
     def end(self, job: JobId, now: float) -> None:
         """There is no more input for a job: it ends with its last result."""
@@ -314,7 +323,10 @@ class Session:
             found = self._find(job)
             if found is not None:
                 _check_streaming(found[0])
-                found[1].send(found[0], None, now)
+                if self._uploads.busy(job):
+                    self._uploads.add(found[0], None, None, now)
+                else:
+                    found[1].send(found[0], None, now)
 
     def consumed(self, job: JobId, n: int, now: float) -> None:
         """The application has taken events of a job that count ``n`` bytes in all (their ``size``)."""
@@ -326,6 +338,33 @@ class Session:
             record, transport = found
             if record.taken(n):
                 transport.drained(record, now)
+
+    def download(self, file: FileData | str, now: float) -> DownloadId:
+        """Fetch a file that the app returned, or that it has under a path or a URL of its own. Its events follow.
+
+        Raises:
+            ValidationError: the app doesn't serve it.
+            LocalProtocolError: the app is not open.
+        """
+        with self._guard:
+            now = self._advance(now)
+            self._check_open("downloaded")
+            return self._downloads.start(file, now)
+
+    def downloaded(self, download: DownloadId, n: int, now: float) -> None:
+        """The application has written ``n`` bytes of a download."""
+        with self._guard:
+            now = self._advance(now)
+            _ = self._opened_app
+            self._downloads.taken(download, n, now)
+
+    def abort_download(self, download: DownloadId, now: float) -> None:
+        """The application doesn't want a download any more. Nothing more is told of it."""
+        with self._guard:
+            now = self._advance(now)
+            _ = self._opened_app
+            self._downloads.abort(download)
+            self._settle(now)
 
     def close(self, now: float) -> None:
         """End the session: jobs are cancelled, on the server too within ``Limits.grace``. ``AppClosed`` comes last."""
@@ -347,6 +386,7 @@ class Session:
                 self._access.stop()
                 for transport in (*self._shared.values(), *self._isolated, *self._retired):
                     transport.close(now)
+                self._downloads.close()
                 self._timers.arm(Timer.CLOSING, 0, now + self._limits.grace)
                 self._settle(now)
 
@@ -392,6 +432,25 @@ class Session:
 
     def body_wanted(self, exchange: ExchangeId, max_bytes: int, now: float) -> None:
         """A pulled request body may send its next piece."""
+        with self._guard:
+            self._exchanges.body_wanted(exchange, max_bytes, self._advance(now))
+            self._settle(now)
+
+    def body_chunk(self, exchange: ExchangeId, data: bytes, last: bool, now: float) -> None:
+        """A piece of a file was read, as ``NeedBody`` asked. ``last``: the file ends with it."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.check_issued(exchange)
+            self._uploads.body_chunk(exchange, data, last, now)
+            self._settle(now)
+
+    def body_failed(self, exchange: ExchangeId, reason: str, now: float) -> None:
+        """A file that ``NeedBody`` asked for can't be read. ``reason`` is for people: "permission denied"."""
+        with self._guard:
+            now = self._advance(now)
+            self._exchanges.check_issued(exchange)
+            self._uploads.body_failed(exchange, reason, now)
+            self._settle(now)
 
     def socket_opened(self, exchange: ExchangeId, now: float) -> None:
         """A websocket is open."""
@@ -469,6 +528,7 @@ class Session:
     # What the opening reports.
 
     def opened(self, address: Address, config: Config, info: object, now: float) -> None:
+        first = self._app is None
         if self._app is None or self._app.config.raw != config.raw:
             # Jobs of an app that was restarted end where they are.
             self._retired += self._shared.values()
@@ -485,6 +545,12 @@ class Session:
                 self._entropy,
                 self._take_back,
             )
+            if first:
+                self._uploads = Uploads(self._app)
+                self._downloads = Downloads(self._app)
+            else:
+                self._uploads.moved(self._app)
+                self._downloads.moved(self._app)
             self._board.version = config.version
         if self._state is SessionState.OPENING:
             self._step(SessionInput.OPENED)
@@ -533,6 +599,19 @@ class Session:
             )
         return self._app
 
+    def _check_open(self, done: str) -> None:
+        if self._state is not SessionState.OPEN:
+            raise LocalProtocolError(
+                f"nothing can be {done} while the app is {self._state.value}", state=self._state.value
+            )
+
+    def _entrance(self, app: App, dialect: Dialect, isolated: bool) -> Transport:
+        """Where a job goes in: while its Space is being woken it waits."""
+        if self._access.busy:
+            self._access.lobby.isolated = isolated
+            return self._access.lobby
+        return self._transport(app, dialect, isolated)
+
     def _transport(self, app: App, dialect: Dialect, isolated: bool) -> Transport:
         if isolated:
             self._isolated = [transport for transport in self._isolated if not transport.idle]
@@ -555,16 +634,31 @@ class Session:
             self._render(self._board.rendered.pop(0))
         while self._board.full:
             self._hold(self._board.full.pop(), now)
+        if self._app is not None:
+            self._deliver(self._app, now)
         while self._board.finished:
             job = self._board.finished.pop()
             del self._jobs[job.id]
             self._access.forget(job)
+            self._uploads.forget(job.id)
             self._timers.disarm(Timer.JOB, job.id)
             self._timers.disarm(Timer.SUSPECT, job.id)
         if self._state is SessionState.CLOSING and not self._exchanges.open:
             self._timers.disarm(Timer.CLOSING, 0)
             self._step(SessionInput.DONE)
             self._end()
+
+    def _deliver(self, app: App, now: float) -> None:
+        """What waited for its files goes to the server."""
+        for delivery in self._uploads.take_ready():
+            job, data = delivery.job, delivery.data()
+            if delivery.first:
+                job.data = data or b""
+                transport = self._entrance(app, job.dependency.dialect, job.isolated)
+                self._jobs[job.id] = (job, transport)
+                transport.submit(job, now)
+            else:
+                self._jobs[job.id][1].send(job, data, now)
 
     def _render(self, render: object) -> None:
         """A result brought components and functions with it: they can be called from now on, in this session."""
@@ -627,11 +721,3 @@ def _check_streaming(job: Job) -> None:
     if not job.dependency.streaming:
         where = job.endpoint.name or job.endpoint.fn_index
         raise LocalProtocolError(f"endpoint {where} takes no input while it runs", state="no streaming input")
-
-
-def _encoded(data: list[Any]) -> bytes:
-    try:
-        return encode(data)
-    except (TypeError, ValueError, RecursionError) as error:
-        reason = f"has no JSON form: {error}"[:300]
-        raise ValidationError(f"the payload {reason}", parameter=None, reason=reason) from None

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradio_sansio.testing.cases import failures, opening, processes, submissions  # noqa: F401  # pyright: ignore[reportUnusedImport]  # they add to CASES
+from gradio_sansio.testing.cases import failures, files, opening, processes, submissions  # noqa: F401  # pyright: ignore[reportUnusedImport]  # they add to CASES
 from gradio_sansio.testing.cases.base import CASES, Case, cases_for
 from gradio_sansio.testing.subjects import AsyncioSubject, BlockingSubject, LoopSubject, Subject, TrioSubject
 

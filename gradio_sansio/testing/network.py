@@ -29,6 +29,7 @@ from gradio_sansio.commands import (
     Command,
     Connect,
     ConnectionId,
+    NeedBody,
     PauseReading,
     ResumeReading,
     Send,
@@ -37,10 +38,12 @@ from gradio_sansio.commands import (
 )
 from gradio_sansio.engine import Engine
 from gradio_sansio.events import Event
+from gradio_sansio.transfers import give_piece, read_piece
 
 E = TypeVar("E")
 
 _COMMANDS: Final = (Connect, StartTls, Send, ShutdownWrite, Close, PauseReading, ResumeReading)
+_Command: TypeAlias = Connect | StartTls | Send | ShutdownWrite | Close | PauseReading | ResumeReading
 MAX_STEPS: Final = 200_000
 """Steps without time passing after which the network says that nothing will come of it."""
 
@@ -218,7 +221,10 @@ class VirtualNetwork:
         """Do what the engine asks for. To be called after each input that a test makes itself."""
         for action in self.engine.drain():
             self.actions.append((self.now, action))
-            if isinstance(action, _COMMANDS):
+            if isinstance(action, NeedBody):
+                give_piece(self.engine, action, read_piece(action), self.now)
+                self.pump()
+            elif isinstance(action, _COMMANDS):
                 self._perform(action)
             else:
                 self.events.append(action)
@@ -324,7 +330,7 @@ class VirtualNetwork:
         self._count += 1
         heappush(self._deliveries, (self.now + delay, self._count, conn, stage, data))
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: _Command) -> None:
         conn = command.connection
         if isinstance(command, Connect):
             _check(conn not in self.links, command, None)

@@ -30,13 +30,13 @@ import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Final, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from gradio_sansio.testing.channels import Channel, SocketChannel, StreamChannel
 from gradio_sansio.testing.functions import Function, Report, Say, Sleep, edits
 from gradio_sansio.testing.jobs import JobState, ServerJob, ServerSession
 from gradio_sansio.testing.network import Cut
-from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode
+from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode, uploaded
 
 NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
 _COOKIE: Final = "access-token-unsecure-x=1"
@@ -75,6 +75,10 @@ class GradioServer:
         self.sessions: dict[str, ServerSession] = {}
         self.jobs: list[ServerJob] = []
         """All jobs so far."""
+        self.files: dict[str, bytes] = {}
+        """What was uploaded, and what can be fetched, by its path."""
+        self.max_file_size: int | None = None
+        """What a file may have, as the config says."""
         self.answers: dict[str, list[Answer]] = {}
         """By path: what the next requests to it get instead of an answer of its own."""
         self.join_delay: float = 0.0
@@ -221,6 +225,15 @@ class GradioServer:
             case "POST", "/cancel" if self.version >= (4, 31, 0):
                 self._cancel(request.json)
                 self._answer_in(self.cancel_delay, connection, Answer(body={"success": True}))
+            case "POST", "/upload":
+                connection.answer(self._upload(request))
+            case "GET", _ if route.startswith("/file="):
+                content = self.files.get(unquote(route.removeprefix("/file=")))
+                connection.answer(
+                    NOT_FOUND
+                    if content is None
+                    else Answer(body=content, headers={"content-type": "application/octet-stream"})
+                )
             case "POST", "/reset":
                 self._reset(request.json)
                 connection.answer(Answer(body={"success": True}))
@@ -262,6 +275,7 @@ class GradioServer:
             "version": ".".join(map(str, self.version)),
             **({"protocol": self._protocol} if self.version >= (4, 0, 0) else {"enable_queue": True}),
             "api_prefix": self.prefix,
+            "max_file_size": self.max_file_size,
             "components": components,
             "dependencies": dependencies,
         }
@@ -317,6 +331,14 @@ class GradioServer:
         if (form.get("username"), form.get("password")) != ([self.auth[0]], [self.auth[1]]):
             return Answer(400, {"detail": "Incorrect credentials."})
         return Answer(200, {"success": True}, {"set-cookie": f"{_COOKIE}; HttpOnly; Path=/"})
+
+    def _upload(self, request: Request) -> Answer:
+        paths: list[str] = []
+        for name, content in uploaded(request):
+            path = f"/tmp/gradio/{len(self.files)}/{name}"  # noqa: S108  # a name only
+            self.files[path] = content
+            paths.append(path)
+        return Answer(body=paths)
 
     def _answer_in(self, seconds: float, connection: ServerConnection, answer: Answer) -> None:
         if seconds:

@@ -225,6 +225,16 @@ class ServerConnection:
             self.due = self._server.now + seconds
 
 
+def uploaded(request: Request) -> list[tuple[str, bytes]]:
+    """The files of a ``multipart/form-data`` body: name and content of each."""
+    boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+    files: list[tuple[str, bytes]] = []
+    for part in (b"\r\n" + request.body).split(b"\r\n--" + boundary)[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        files.append((head.partition(b'filename="')[2].partition(b'"')[0].decode(), content))
+    return files
+
+
 def parsed(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Request:
     """A request, in our terms."""
     url = urlsplit(target.decode())

@@ -12,9 +12,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TypeAlias, TypeVar
 
+from gradio_sansio.files import FileData
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.values import Data, Log, Status
 
@@ -70,6 +72,7 @@ class AnyApp(Protocol):
         newest: bool = False,
     ) -> AnySubmission: ...
     async def view_api(self) -> ApiInfo: ...
+    async def download(self, file: FileData | str, to: Path) -> Path: ...
     async def close(self) -> None: ...
 
 
@@ -441,6 +444,10 @@ class _BlockingApp:
     async def view_api(self) -> ApiInfo:
         info: ApiInfo = self.raw.view_api()
         return info
+
+    async def download(self, file: FileData | str, to: Path) -> Path:
+        path: Path = self.raw.download(file, to)
+        return path
 
     async def close(self) -> None:
         self.raw.close()

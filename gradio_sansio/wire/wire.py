@@ -45,7 +45,7 @@ from gradio_sansio.wire.origin import Url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
+    from gradio_sansio.commands import ExchangeId, Headers, WireCommand
     from gradio_sansio.errors import GradioError
     from gradio_sansio.limits import Limits
     from gradio_sansio.wire.connection import Connection
@@ -98,7 +98,7 @@ class Wire:
 
     # Commands from above.
 
-    def execute(self, command: ExchangeCommand, now: float) -> None:
+    def execute(self, command: WireCommand, now: float) -> None:
         """Carry out a command. Raises ``LocalProtocolError`` where it makes no sense, or would send what HTTP forbids.
 
         One for an exchange that has ended is ignored, since the end may have been on its way up.

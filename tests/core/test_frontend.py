@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from gradio_sansio import ApiInfo, Data, Inbox, JobCancelled, Limits, LocalProtocolError, Status
-from gradio_sansio.commands import Close, Connect, ConnectionId, PauseReading, Send
+from gradio_sansio.commands import Close, Connect, ConnectionId, ExchangeId, NeedBody, PauseReading, Send
 from gradio_sansio.errors import AppError, ConnectError
 from gradio_sansio.events import (
     AppClosed,
     AppFailed,
     AppOpened,
     DataReceived,
+    DownloadFinished,
+    DownloadId,
+    DownloadReceived,
+    DownloadStarted,
     JobFinished,
     JobId,
     Logged,
     SpaceChanged,
     StatusChanged,
 )
-from gradio_sansio.frontend import AsyncAppBase, AsyncSubmissionBase, SubmissionBase, Values
+from gradio_sansio.frontend import AsyncAppBase, AsyncSubmissionBase, Driver, SubmissionBase, Values
 from gradio_sansio.session.diff import Outputs
 from gradio_sansio.session.space import SpaceStatus, read_stage
 
@@ -75,6 +79,9 @@ class FakeEngine:
     def consumed(self, job: JobId, n: int, now: float) -> None:
         self.asked.append(("consumed", job, n, now))
 
+    def body_chunk(self, exchange: ExchangeId, data: bytes, last: bool, now: float) -> None:
+        self.asked.append(("body_chunk", exchange, data, last, now))
+
 
 class Event:
     """What happens while somebody waits for it is whatever is due next."""
@@ -111,6 +118,8 @@ class App(AsyncAppBase[AsyncSubmissionBase]):
         self.upcoming: list[Callable[[], None]] = []
         """What happens while somebody waits."""
         self.reported: list[Exception] = []
+        self.threads: list[bool] = []
+        """For each function that was to run in a thread: whether it might be abandoned."""
 
     def now(self) -> float:
         return self.clock
@@ -126,6 +135,10 @@ class App(AsyncAppBase[AsyncSubmissionBase]):
 
     async def checkpoint(self) -> None:
         pass
+
+    async def in_thread(self, function: Callable[[], Any], *, abandon: bool = False) -> Any:
+        self.threads.append(abandon)
+        return function()
 
     def unhandled(self, error: Exception) -> None:
         self.reported.append(error)
@@ -226,6 +239,41 @@ def test_an_action_for_a_connection_that_was_lost_is_left_out() -> None:
     app, engine = entered()
     bring(app, engine, Send(CONN, b"x"), Close(CONN))
     assert not app.connections
+
+
+class Letters:
+    def read(self, offset: int, size: int) -> bytes:
+        return b"abcdef"[offset : offset + size]
+
+
+def test_files_are_read_in_threads_that_may_be_abandoned() -> None:
+    app, engine = entered()
+    bring(app, engine, NeedBody(ExchangeId(3), Letters(), 2, 3))
+    assert engine.asked == []
+    run(app.tasks.pop()())
+    assert engine.asked == [("body_chunk", 3, b"cde", False, 7.0)]
+    assert app.threads == [True]
+
+
+def test_a_driver_without_tasks_reads_in_its_turn() -> None:
+    app, engine = entered()
+    posted: list[Callable[[], object]] = []
+    app.post = posted.append
+    Driver.feed(app, NeedBody(ExchangeId(3), Letters(), 6, 3))
+    assert engine.asked == []
+    posted.pop()()
+    assert engine.asked == [("body_chunk", 3, b"", True, 7.0)]
+
+
+def test_downloads_hear_of_what_comes() -> None:
+    app, engine = entered()
+    heard: list[object] = []
+    id = DownloadId(1)
+    app.downloads[id] = heard.append
+    events = [DownloadStarted(id, "a", 3), DownloadReceived(id, b"abc"), DownloadFinished(id, None)]
+    bring(app, engine, *events)
+    assert heard == events
+    assert not app.downloads
 
 
 def test_pumping_from_within_is_put_off() -> None:

@@ -38,6 +38,9 @@ def test_the_defaults() -> None:
         "early": 67_108_864,
         "buffer": 268_435_456,
         "job_buffer": 16_777_216,
+        "inline": 12_582_912,
+        "download": 17_179_869_184,
+        "download_buffer": 1_048_576,
         "cookie": 4_096,
     }
 

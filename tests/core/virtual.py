@@ -96,6 +96,7 @@ APP = (
     Function("direct_failing", failing, queue=False),
     Function("pairwise", stubborn, concurrency=2),
     Function("single", stubborn, concurrency=1),
+    Function("file", echo, inputs=("file",), outputs=("file",)),
 )
 
 
@@ -123,9 +124,11 @@ class World:
         chunking: Callable[[bytes], Iterable[bytes]] = whole,
         max_size: int | None = None,
         opened: bool = True,
+        max_file_size: int | None = None,
         **options: Any,
     ) -> None:
         self.server = GradioServer(functions, version=version, max_size=max_size)
+        self.server.max_file_size = max_file_size
         self.network = VirtualNetwork({HOST: self.server}, chunking=chunking)
         self.engine = self.network.attach(
             lambda now: Engine(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 import gradio_sansio_anyio
 import gradio_sansio_sync
 import gradio_sansio_trio
-from gradio_sansio import AppError, Data, GradioError, Limits, Log, Status
+from gradio_sansio import AppError, Data, FileData, GradioError, Limits, Log, Status, handle_file
 
 URL = "http://127.0.0.1:7860"
 
@@ -28,6 +29,9 @@ def plain() -> str | None:
             assert_type(data, Data)
         for event in app.submit("/count", [3]).events():
             assert_type(event, Data | Status | Log)
+        file = app.predict("/image", [handle_file("cat.png", name="a.png")]).value
+        assert_type(app.download(file, to="."), Path)
+        assert_type(app.download(FileData(path="/tmp/a"), Path()), Path)
         submission.cancel()
         assert_type(submission.cancelled, bool)
         assert_type(submission.status, Status)
@@ -43,6 +47,7 @@ def plain() -> str | None:
 async def on_asyncio_or_trio() -> None:
     async with gradio_sansio_anyio.client(URL, auth=("user", "secret")) as app:
         assert_type(await app.predict("/add", [1, 2]), Data)
+        assert_type(await app.download("/tmp/a", to="."), Path)
         async with app.submit("/count", [3]) as submission:
             async for data in submission:
                 assert_type(data, Data)
@@ -53,6 +58,7 @@ async def on_asyncio_or_trio() -> None:
 async def on_trio() -> None:
     async with gradio_sansio_trio.client(URL, hf_token=None) as app:
         assert_type(await app.predict("/add", [1, 2]), Data)
+        assert_type(await app.download(FileData(), Path()), Path)
         async with app.submit("/count", [3], isolated=True) as submission:
             async for data in submission:
                 assert_type(data, Data)

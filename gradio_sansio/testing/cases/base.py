@@ -43,6 +43,10 @@ def _enclose(text: str) -> str:
     return f"<{text}>"
 
 
+def _same(value: object) -> object:
+    return value
+
+
 def _add(a: float, b: float) -> float:
     return a + b
 
@@ -101,6 +105,7 @@ FUNCTIONS: Final = (
     Function("split", _split, outputs=("textbox", "textbox")),
     Function("blobs", _blobs, inputs=("number", "number")),
     Function("direct", _reverse, queue=False),
+    Function("file", _same, inputs=("file",), outputs=("file",), concurrency=MANY),
     Function(None, _enclose),
 )
 UNNAMED: Final = len(FUNCTIONS) - 1

@@ -20,7 +20,7 @@ from gradio_sansio.limits import Limits
 from gradio_sansio.wire.wire import Wire
 
 if TYPE_CHECKING:
-    from gradio_sansio.commands import Command, ExchangeCommand, Headers
+    from gradio_sansio.commands import Command, Headers, WireCommand
     from gradio_sansio.errors import GradioError
     from gradio_sansio.wire.proxy import ProxySettings
 
@@ -130,7 +130,7 @@ class Harness:
         assert event[0] == "failed"
         return event[2]  # type: ignore[return-value]
 
-    def execute(self, command: ExchangeCommand) -> None:
+    def execute(self, command: WireCommand) -> None:
         self.wire.execute(command, self.now)
 
     def start(

@@ -13,6 +13,7 @@ from gradio_sansio.commands import (
     Close,
     CloseSocket,
     Connect,
+    NeedBody,
     PauseExchange,
     PulledBody,
     Redirects,
@@ -67,6 +68,7 @@ def test_every_exchange_ends_once_and_every_connection_is_closed(seed: int) -> N
                 stage[command.connection] = "opening"
                 alive.add(command.connection)
                 continue
+            assert not isinstance(command, NeedBody), "that is of the session's"
             assert command.connection in alive
             if isinstance(command, Close):
                 alive.discard(command.connection)
