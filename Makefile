@@ -19,7 +19,7 @@ help:
 	@echo "make mutants plant faults in the core, each of which its tests must catch"
 	@echo "make trust   all of these at length, and the page docs/trust.md of what was counted; takes hours"
 	@echo "make check   linter, formatter, both type checkers, type completeness"
-	@echo "make bench   measure the engine"
+	@echo "make bench   measure the engine, and a file of 1 GiB with a real server"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make docs    check that what is drawn from the code is up to date"
 	@echo "make dist    build what is released, and check its metadata"
@@ -44,8 +44,9 @@ check: .venv/made
 		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes $$package > .venv/types.txt || { cat .venv/types.txt; exit 1; }; \
 	done
 
-bench: .venv/made
+bench: .venv/made newest-server
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.files
 
 faults: .venv/made servers
 	FAULTS=all FAULTS_PAGE=docs/faults.md $(BIN)/pytest tests/live/test_faults.py

@@ -234,20 +234,7 @@ class Session:
         isolated: bool = False,
         newest: bool = False,
     ) -> JobId:
-        """Call an endpoint. The job's events follow, the first of them at once.
-
-        Args:
-            endpoint: ``"/name"``, ``"name"`` or an index; None for ``/predict`` or the only one.
-            payload: a list, a mapping by parameter name, or None for no arguments.
-            timeout: seconds until the job is cancelled and ends with ``DeadlineExceeded``.
-            isolated: give the job a session of its own: nothing that happens to others' stream touches it, nor does its cancel touch
-                them. The app's state for this client is not seen by it.
-            newest: never hold anything up for this job's sake, however slow the application is.
-
-        Raises:
-            EndpointNotFound, ValidationError: refused here; nothing was sent.
-            LocalProtocolError: the app is not open.
-        """
+        """As ``Engine.submit``."""
         with self._guard:
             now = self._advance(now)
             self._check_open("submitted")
@@ -295,15 +282,7 @@ class Session:
                 self._settle(now)
 
     def send(self, job: JobId, payload: Payload, now: float) -> None:
-        """Give the next piece of input to a job whose endpoint takes them while it runs (5.0 and later).
-
-        The server works on the latest piece only: those that come faster than it works are lost there. After the job's end nothing
-        happens.
-
-        Raises:
-            ValidationError: as in ``submit``.
-            LocalProtocolError: the endpoint takes no such input.
-        """
+        """As ``Engine.send``."""
         with self._guard:
             now = self._advance(now)
             found = self._find(job)
@@ -340,12 +319,7 @@ class Session:
                 transport.drained(record, now)
 
     def download(self, file: FileData | str, now: float) -> DownloadId:
-        """Fetch a file that the app returned, or that it has under a path or a URL of its own. Its events follow.
-
-        Raises:
-            ValidationError: the app doesn't serve it.
-            LocalProtocolError: the app is not open.
-        """
+        """As ``Engine.download``."""
         with self._guard:
             now = self._advance(now)
             self._check_open("downloaded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, Final
 
 from gradio_sansio import Data, Log, Status
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
 ENDLESS: Final = [10_000, 0.02]
 """Arguments of `/count` and `/count_forever` for a job that outlives every test, but soon sees that it was cancelled."""
+PICTURE: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAAAABJRU5ErkJggg=="
+)
+"""A PNG of four red points."""
 SOON: Final = 10.0
 """Seconds that a job may take, on a slow and busy machine, when nothing is in its way. Far less than `ENDLESS`."""
 

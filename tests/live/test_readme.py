@@ -7,21 +7,22 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import gradio_sansio
-from gradio_sansio import Data, Status
+from gradio_sansio import Data, FileData, Status
 from gradio_sansio_sync import App, Submission, client
 from tests.cli.shell import environment
+from tests.live.jobs import PICTURE
 
 if TYPE_CHECKING:
     from tests.servers.server import GradioServer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PLAIN, ASYNCIO, JOB, SHOW, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PLAIN, ASYNCIO, JOB, SHOW, FILES, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (SHELL,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 TRIO = ASYNCIO.replace("gradio_sansio_anyio", "gradio_sansio_trio").replace(
     "import asyncio\n", "import trio\n"
@@ -103,15 +104,28 @@ def test_from_a_shell(server: GradioServer) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_files_go_up_and_down(server: GradioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "cat.png").write_bytes(PICTURE)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    with client(server.url) as app:
+        exec(compile(FILES, "README.md", "exec"), {"app": app}, names)
+    assert names["path"] == Path("pictures/cat.png")
+    assert names["path"].read_bytes() == PICTURE
+    assert names["again"].value == names["picture"]
+
+
 def test_what_the_table_names_is_there() -> None:
     table = README[README.index("| JavaScript | Python |") :].partition("\n\n")[0]
     named = {name for code in re.findall(r"`([^`]*)`", table) for name in re.findall(r"\w+", code)}
     offered = {
-        App: "predict submit view_api config close",
+        App: "predict submit view_api config download close",
         Submission: "on off destroy cancel events result status done cancelled",
         Data: "data value endpoint fn_index time",
         Status: "stage queue position size eta progress_data success code message time",
-        gradio_sansio: "Limits ApiInfo Data JobCancelled Status",
+        FileData: "path url orig_name size mime_type",
+        gradio_sansio: "handle_file FileData Limits ApiInfo Data JobCancelled Status",
     }
     for owner, names in offered.items():
         for name in names.split():

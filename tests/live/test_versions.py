@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import subprocess
@@ -9,8 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradio_sansio import AppError, AuthError, Data, EndpointNotFound, JobCancelled, LocalProtocolError, Log
-from tests.live.jobs import ENDLESS, history, placed, running, statuses, values
+from gradio_sansio import (
+    AppError,
+    AuthError,
+    Data,
+    EndpointNotFound,
+    FileData,
+    GradioError,
+    JobCancelled,
+    LocalProtocolError,
+    Log,
+    ValidationError,
+    handle_file,
+)
+from tests.live.jobs import ENDLESS, PICTURE, history, placed, running, statuses, values
 from tests.live.matrix import limit, version_tuple
 from tests.live.relay import relay
 from tests.servers import official
@@ -18,6 +31,7 @@ from tests.servers.environments import interpreter, known_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.live.conftest import StartServer
     from tests.live.ways import App, Way
@@ -58,6 +72,9 @@ ELSEWHERE = {
     "/file",
     "/files",
     "/image",
+    "/same",
+    "/gallery",
+    "/video",
     "/table",
     "/odd",
     "/double",
@@ -319,6 +336,64 @@ async def test_behind_a_proxy_that_rewrites_paths(way: Way, server: GradioServer
         async with way.client(f"{passing.url}/behind/proxy") as app:
             await small_calls(app)
         assert {target.partition("/behind/proxy/")[0] for _, target in passing.requests()} == {""}
+
+
+async def test_files(way: Way, server: GradioServer, tmp_path: Path) -> None:
+    """Up as paths, bytes and open files, by place and by name; down again; and an output as the next input."""
+    path = tmp_path / "a b#é.txt"
+    path.write_text("hällo", encoding="utf-8")
+    async with way.client(server.url) as app:
+        parameter = (await app.view_api()).named_endpoints["/file"].parameters[0].name
+        file: Any = None
+        for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+            file = (await app.predict("/file", {parameter: handle_file(source)})).value
+            assert isinstance(file, FileData)
+            assert (file.orig_name, file.size) == ("upper.txt", 6)
+            saved = await app.download(file, tmp_path)
+            assert saved.read_text(encoding="utf-8") == "HÄLLO"
+            saved.unlink()
+        again = (await app.predict("/file", [file])).value
+        assert (await app.download(again.url, tmp_path)).read_text(encoding="utf-8") == "HÄLLO"
+        several = [
+            handle_file(path),
+            handle_file(b"", name="none"),
+            handle_file(b"x" * 700_000, name='"\r\n.bin'),
+        ]
+        assert (await app.predict("/files", [several])).value == [6, 0, 700_000]
+        assert (await app.predict("/files", [several[0]])).value == [6]
+        with pytest.raises(ValidationError, match="no such file"):
+            await app.predict("/file", [handle_file(tmp_path / "missing")])
+        with pytest.raises(GradioError, match=r"no such file|no file"):
+            await app.download(str(tmp_path / "missing"), tmp_path)
+
+
+async def test_pictures(way: Way, server: GradioServer, tmp_path: Path) -> None:
+    async with way.client(server.url) as app:
+        file = (await app.predict("/image", [handle_file(PICTURE, name="cat.png")])).value
+        assert isinstance(file, FileData)
+        assert (await app.download(file, tmp_path)).read_bytes().startswith(PICTURE[:8])
+        assert isinstance((await app.predict("/image", [file])).value, FileData)
+        pictures = [handle_file(PICTURE, name="cat.png"), (handle_file(PICTURE, name="dog.png"), "a dog")]
+        plain, captioned = (await app.predict("/gallery", [pictures])).value
+        # 3.x returns files, and pairs where there is a caption.
+        assert isinstance(plain if isinstance(plain, FileData) else plain["image"], FileData)
+        found, caption = captioned if isinstance(captioned, list) else captioned.values()
+        assert caption == "a dog"
+        assert (await app.download(found, tmp_path)).read_bytes() == PICTURE
+        assert len((await app.predict("/gallery", [handle_file(PICTURE, name="cat.png")])).value) == 1
+
+
+async def test_videos(way: Way, server: GradioServer, version: str, tmp_path: Path) -> None:
+    film = bytes(range(256)) * 10
+    async with way.client(server.url) as app:
+        if limit("videos", version):
+            with pytest.raises(AppError):
+                await app.predict("/video", [handle_file(film, name="a.mp4")])
+            return
+        value = (await app.predict("/video", [handle_file(film, name="a.mp4")])).value
+        # A pair with subtitles in 3.x, an object with subtitles up to 5.x, a file in 6.x.
+        found = value[0] if isinstance(value, list) else value["video"] if isinstance(value, dict) else value
+        assert (await app.download(found, tmp_path)).read_bytes() == film
 
 
 async def test_streaming_inputs(way: Way, server: GradioServer, version: str) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,26 @@ def files(uploads: Any) -> list[int]:
 
 
 def image(path: str) -> str:
+    return path
+
+
+def same(path: Any) -> Any:
+    return getattr(path, "name", path)
+
+
+def gallery(items: Any) -> Any:
+    """The pictures as they came, with their captions where they have any."""
+    found: list[Any] = []
+    for item in getattr(items, "root", items) or []:
+        picture, caption = item if isinstance(item, (list, tuple)) else (item, getattr(item, "caption", None))
+        # 3.x and 4.0 hand the function what came over the wire.
+        picture = getattr(picture, "image", picture)
+        path = picture["name"] if isinstance(picture, dict) else getattr(picture, "path", picture)
+        found.append((path, caption) if caption else path)
+    return found
+
+
+def video(path: Any) -> Any:
     return path
 
 
@@ -242,7 +263,11 @@ def build(concurrency: int) -> Any:
         endpoint(counter, [number("step"), total], [number("total"), total], "counter")
         endpoint(file, gr.File(label="upload"), gr.File(label="result"), "file")
         endpoint(files, gr.File(label="uploads", file_count="multiple"), gr.JSON(), "files")
+        endpoint(same, gr.File(label="upload"), gr.File(label="result"), "same")
         endpoint(image, gr.Image(type="filepath"), gr.Image(type="filepath"), "image")
+        pictures = {"type": "filepath"} if "type" in signature(gr.Gallery.__init__).parameters else {}
+        endpoint(gallery, gr.Gallery(**pictures), gr.Gallery(), "gallery")
+        endpoint(video, gr.Video(), gr.Video(), "video")
         endpoint(split, text(), [text("head"), text("tail"), number("length")], "split")
         endpoint(direct, text(), text("out"), "direct", queue=False)
         endpoint(unnamed, text(), text("out"))
