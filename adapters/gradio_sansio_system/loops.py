@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -135,32 +134,11 @@ class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
         self._calls.add(task)
 
     async def in_thread(self, function: Callable[[], R], *, abandon: bool = False) -> R:
-        """Do what blocks in a thread of its own. It is waited for, also when cancelled, unless it may be abandoned."""
-        done = self.event()
-        results: list[R] = []
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                results.append(function())
-            except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
-                failures.append(error)
-            self.soon(lambda: done.set())
-
-        threading.Thread(target=run, daemon=True).start()
-        cancelled: BaseException | None = None
-        while not results and not failures:
-            try:
-                await done.wait()
-            except BaseException as error:
-                if abandon:
-                    raise
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
-        if failures:
-            raise failures[0]
-        return results[0]
+        """Read or write a piece of a file. Here at once, between two steps of tasks: not every loop can be woken by a thread. An
+        adapter for one that can may do it there.
+        """
+        await self.checkpoint()
+        return function()
 
     async def download(self, file: FileData | str, to: StrPath) -> Path:
         """Save a file that the app returned, in a directory; as in ``gradio_sansio_anyio``."""
