@@ -6,20 +6,17 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Any, Final, Self, Unpack
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from gradio_sansio import Engine, FileData, Inbox, Limits, LocalProtocolError
+from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
-from gradio_sansio.frontend import AsyncAppBase
-from gradio_sansio.transfers import fetch
 from gradio_sansio_anyio._connection import Connection
 from gradio_sansio_anyio._runtime import report_exception, scheduler
 from gradio_sansio_anyio._submission import Submission
@@ -32,10 +29,9 @@ from gradio_sansio_system import (
     make_duplicate,
     make_engine,
 )
-from gradio_sansio_system.files import Saving, StrPath
+from gradio_sansio_system.files import AsyncApp
 
 NEVER: Final = float("inf")
-R = TypeVar("R")
 
 
 def client(source: str, **options: Unpack[Options]) -> App:
@@ -68,7 +64,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
     return App(partial(make_duplicate, source, options), options)
 
 
-class App(AsyncAppBase[Submission]):
+class App(AsyncApp[Submission]):
     """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
 
     def __init__(self, make: Callable[[float], Engine], options: ConnectOptions) -> None:
@@ -77,24 +73,6 @@ class App(AsyncAppBase[Submission]):
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: TaskGroup | None = None
         self._task: int | None = None
-
-    async def download(self, file: FileData | str, to: StrPath) -> Path:
-        """Save a file that the app returned, in a directory.
-
-        Its name is the server's, made harmless, and numbered where it is taken. There is nothing in the directory under that name
-        until the file is complete, and nothing at all if it never is.
-
-        Args:
-            file: what the app returned, or a URL of the app's, or a path on its server.
-            to: the directory.
-
-        Raises:
-            ValidationError: it isn't the app's to give: only the app's own address is asked.
-            Disconnected: it broke off.
-            OSError: it can't be written.
-            GradioError: the server doesn't give it.
-        """
-        return await fetch(self, self._usable, file, Saving(to))
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
@@ -194,7 +172,7 @@ class App(AsyncAppBase[Submission]):
     def unhandled(self, error: Exception) -> None:
         report_exception(error)
 
-    async def in_thread(self, function: Callable[[], R], *, abandon: bool = False) -> R:
+    async def in_thread(self, function: Callable[[], Any], *, abandon: bool = False) -> Any:
         return await anyio.to_thread.run_sync(function, abandon_on_cancel=abandon)
 
     def soon(self, action: Callable[[], None]) -> None:

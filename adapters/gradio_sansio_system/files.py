@@ -27,8 +27,9 @@ from gradio_sansio.events import (
 )
 from gradio_sansio.filenames import numbered, safe_name
 from gradio_sansio.files import PathLike, replace_files
+from gradio_sansio.frontend import A, AsyncAppBase
 from gradio_sansio.session.arguments import Payload
-from gradio_sansio.transfers import raise_failure
+from gradio_sansio.transfers import fetch, raise_failure
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 T = TypeVar("T")
@@ -216,6 +217,28 @@ class Saving:
         if self._temporary is not None:
             with suppress(OSError):
                 self._temporary.unlink()
+
+
+class AsyncApp(AsyncAppBase[A]):
+    """An app of a runtime of tasks, on a machine that has files."""
+
+    async def download(self, file: FileData | str, to: StrPath) -> Path:
+        """Save a file that the app returned, in a directory.
+
+        Its name is the server's, made harmless, and numbered where it is taken. There is nothing in the directory under that name
+        until the file is complete, and nothing at all if it never is.
+
+        Args:
+            file: what the app returned, or a URL of the app's, or a path on its server.
+            to: the directory.
+
+        Raises:
+            ValidationError: it isn't the app's to give: only the app's own address is asked.
+            Disconnected: it broke off.
+            OSError: it can't be written.
+            GradioError: the server doesn't give it.
+        """
+        return await fetch(self, self._usable, file, Saving(to))
 
 
 class Loop(Protocol):

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from gradio_sansio import Engine, FileData, Inbox, Limits, LocalProtocolError
+from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
-from gradio_sansio.frontend import AsyncAppBase, AsyncSubmissionBase
-from gradio_sansio.transfers import fetch
+from gradio_sansio.frontend import AsyncSubmissionBase
 from gradio_sansio_system import Options, log, make_engine
-from gradio_sansio_system.files import Saving, StrPath
+from gradio_sansio_system.files import AsyncApp
 
 R = TypeVar("R")
 
@@ -29,7 +27,7 @@ class Cancellable(Protocol):
         """Raise the loop's exception for it where it waits."""
 
 
-class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
+class LoopApp(AsyncApp[AsyncSubmissionBase]):
     """A connected app, between entering and leaving ``async with``.
 
     An adapter adds the loop's calls (``now``, ``arm``, ``soon``, ``spawn``, ``event``, ``wait``, ``checkpoint``, ``unhandled``), and
@@ -139,10 +137,6 @@ class LoopApp(AsyncAppBase[AsyncSubmissionBase]):
         """
         await self.checkpoint()
         return function()
-
-    async def download(self, file: FileData | str, to: StrPath) -> Path:
-        """Save a file that the app returned, in a directory; as in ``gradio_sansio_anyio``."""
-        return await fetch(self, self._usable, file, Saving(to))
 
     def _make_submission(self, job: JobId, inbox: Inbox) -> AsyncSubmissionBase:
         return AsyncSubmissionBase(self, job, inbox)

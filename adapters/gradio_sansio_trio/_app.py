@@ -6,18 +6,15 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
-from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Any, Final, Self, Unpack
 
 import trio
 
-from gradio_sansio import Engine, FileData, Inbox, Limits, LocalProtocolError
+from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
-from gradio_sansio.frontend import AsyncAppBase
-from gradio_sansio.transfers import fetch
 from gradio_sansio_system import (
     ConnectOptions,
     DuplicateOptions,
@@ -27,12 +24,11 @@ from gradio_sansio_system import (
     make_duplicate,
     make_engine,
 )
-from gradio_sansio_system.files import Saving, StrPath
+from gradio_sansio_system.files import AsyncApp
 from gradio_sansio_trio._connection import Connection
 from gradio_sansio_trio._submission import Submission
 
 NEVER: Final = float("inf")
-R = TypeVar("R")
 
 
 def client(source: str, **options: Unpack[Options]) -> App:
@@ -65,7 +61,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
     return App(partial(make_duplicate, source, options), options)
 
 
-class App(AsyncAppBase[Submission]):
+class App(AsyncApp[Submission]):
     """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
 
     def __init__(self, make: Callable[[float], Engine], options: ConnectOptions) -> None:
@@ -74,24 +70,6 @@ class App(AsyncAppBase[Submission]):
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
         self._task: trio.lowlevel.Task | None = None
-
-    async def download(self, file: FileData | str, to: StrPath) -> Path:
-        """Save a file that the app returned, in a directory.
-
-        Its name is the server's, made harmless, and numbered where it is taken. There is nothing in the directory under that name
-        until the file is complete, and nothing at all if it never is.
-
-        Args:
-            file: what the app returned, or a URL of the app's, or a path on its server.
-            to: the directory.
-
-        Raises:
-            ValidationError: it isn't the app's to give: only the app's own address is asked.
-            Disconnected: it broke off.
-            OSError: it can't be written.
-            GradioError: the server doesn't give it.
-        """
-        return await fetch(self, self._usable, file, Saving(to))
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
@@ -193,7 +171,7 @@ class App(AsyncAppBase[Submission]):
         # Trio has no handler of its own for what nobody awaits.
         sys.excepthook(type(error), error, error.__traceback__)
 
-    async def in_thread(self, function: Callable[[], R], *, abandon: bool = False) -> R:
+    async def in_thread(self, function: Callable[[], Any], *, abandon: bool = False) -> Any:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=abandon)
 
     def soon(self, action: Callable[[], None]) -> None:

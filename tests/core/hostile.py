@@ -19,6 +19,7 @@ from gradio_sansio.commands import (
     Close,
     Connect,
     ConnectionId,
+    NeedBody,
     PauseReading,
     ResumeReading,
     Send,
@@ -240,6 +241,8 @@ class Hostile:
                 line.paused = isinstance(action, PauseReading)
             case StartTls() | ShutdownWrite():
                 raise AssertionError("nothing here is https, and nothing is half-closed")
+            case NeedBody():
+                raise AssertionError("no payload here holds a file")
             case _:
                 self.tell(action)
 
