@@ -171,7 +171,7 @@ FAULTS = (
         "session/session.py",
         "                self._timers.arm(Timer.CLOSING, 0, now + self._limits.grace)\n",
         "",
-        (HOSTILE,),
+        (f"{CORE}/session/test_session.py", f"{CORE}/test_engine.py"),
     ),
     Fault(
         "closing leaves jobs running on the server",
