@@ -33,7 +33,7 @@ class Parameter:
         return f"<Parameter {str(self)!r}>"
 
     def __str__(self) -> str:
-        text = f"{self.name}: {self.python_type}"
+        text = _plain(f"{self.name}: {self.python_type}")
         return f"{text} = {_shortened(repr(self.default), 40)}" if self.has_default else text
 
 
@@ -52,7 +52,7 @@ class Return:
         return f"<Return {str(self)!r}>"
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.python_type}"
+        return _plain(f"{self.label}: {self.python_type}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Endpoint:
         parts += (("-> ", str(r), _remark(r)) for r in self.returns)
         width = min(48, max((len(mark + text) for mark, text, _ in parts), default=0))
         lines += (f"    {mark + text:<{width}}  {remark}".rstrip() for mark, text, remark in parts)
-        return "\n".join(lines)
+        return "\n".join(map(_plain, lines))
 
 
 @dataclass(frozen=True)
@@ -219,6 +219,11 @@ def _remark(item: Parameter | Return) -> str:
 
 def _text(value: object) -> str:
     return text(value) or ""
+
+
+def _plain(text: str) -> str:
+    """Without what would steer a terminal, or turn a line's direction: the server's texts are shown in one."""
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def _shortened(text: str, length: int) -> str:

@@ -206,6 +206,17 @@ def test_the_text_of_an_endpoint_with_all_there_is() -> None:
     )
 
 
+EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m\r\b\0\u202e\u2028"
+
+
+def test_nothing_in_a_text_steers_a_terminal() -> None:
+    parameter = Parameter(EVIL, EVIL, EVIL, None, EVIL, EVIL, True, EVIL)
+    output = Return(EVIL, EVIL, None, EVIL, EVIL)
+    endpoint = Endpoint(f"/{EVIL}", 0, (parameter,), (output,), True, True, EVIL)
+    for thing in (parameter, output, endpoint, ApiInfo({"/x": endpoint}, {})):
+        assert str(thing).replace("\n", "").isprintable()
+
+
 def test_a_long_description_is_cut() -> None:
     assert str(Endpoint("/f", 0, (), (), False, True, "x" * 200)) == "/f()\n    " + "x" * 200
     assert str(Endpoint("/f", 0, (), (), False, True, "x" * 201)) == "/f()\n    " + "x" * 200 + "..."
