@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 import threading
 import time
@@ -10,15 +11,18 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trio
+import trustme
 
 import gradio_sansio_anyio
 import gradio_sansio_sync
 import gradio_sansio_trio
 from gradio_sansio import JobCancelled, Limits, LocalProtocolError
-from gradio_sansio.testing.cases.base import raises, running, serve
-from gradio_sansio.testing.loopback import Fault
+from gradio_sansio.testing.cases.base import FUNCTIONS, raises, running, serve
+from gradio_sansio.testing.loopback import Fault, Loopback
+from gradio_sansio.testing.server import GradioServer
 from gradio_sansio.testing.subjects import PATIENCE
 from tests.adapters.subjects import SUBJECTS
 
@@ -99,6 +103,44 @@ def test_a_whole_session(client: Any, backend: str) -> None:
         pytest.fail("it was still not through")
 
     with serve() as server:
+        anyio.run(main, backend=backend)
+
+
+@RUNTIMES
+def test_a_session_with_all_that_there_is(client: Any, backend: str) -> None:
+    """TLS, a login, a job with a session of its own, all its events, a callback that waits, and an app that is closed from within."""
+    authority = trustme.CA()
+    context, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(trusting)
+    auth = ("user", "secret")
+
+    async def use() -> None:
+        async with client(server.url, auth=auth, ssl_context=trusting, limits=Limits(grace=0.5)) as app:
+            assert await app.view_api()
+            async with app.submit("/ticks", [2, 0.002], isolated=True) as submission:
+                assert len([event async for event in submission.events()]) > 3
+            called = anyio.Event()
+
+            async def call(_: object) -> None:
+                await anyio.lowlevel.checkpoint()
+                called.set()
+
+            app.submit("/ticks", [1000, 0.01]).on("data", call)
+            await called.wait()
+            await app.close()
+
+    async def main() -> None:
+        for n in range(1, MOST):
+            with anyio.CancelScope() as scope:
+                await Suspended(use(), n, scope.cancel)
+            await nothing_runs(server)
+            if not scope.cancelled_caught:
+                assert n > 5
+                return
+        pytest.fail("it was still not through")
+
+    with Loopback(GradioServer(FUNCTIONS, auth=auth), ssl_context=context) as server:
         anyio.run(main, backend=backend)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,6 +146,31 @@ def test_an_old_version(subject: Subject, authority: trustme.CA, trusting: ssl.S
             with raises(ConnectError, "TLS failed: "):
                 async with subject.client(server.url, ssl_context=modern):
                     pass
+
+        subject.run(main)
+
+
+def test_versions_that_are_no_longer_safe(subject: Subject, authority: trustme.CA) -> None:
+    """TLS 1.1 is all that the server has, which the machine's own settings refuse before anybody's certificate is looked at."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    ancient = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ancient.set_ciphers("DEFAULT@SECLEVEL=0")
+    authority.configure_trust(ancient)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ancient.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Loopback(GradioServer(FUNCTIONS), ssl_context=context) as server:
+
+        async def main() -> None:
+            with raises(ConnectError, "TLS failed: "):
+                async with subject.client(server.url):
+                    pass
+            # Whoever insists gets it, so it was the version that was refused.
+            async with subject.client(server.url, ssl_context=ancient) as app:
+                assert (await app.predict("/predict", ["x"])).value == "x"
 
         subject.run(main)
 
