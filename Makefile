@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+MINUTES ?= 30
 PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_trio gradio_sansio_system gradio_sansio_progress gradio_sansio_cli
 
 # Without it pyright looks for a newer release of itself at each run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test check bench faults docs servers newest-server versions dist clean
+.PHONY: help demo test check bench faults soak docs servers newest-server versions dist clean
 
 help:
 	@echo "make demo    call a real Gradio app in three styles; SOURCE=<url or user/space> calls that one instead"
@@ -21,6 +22,7 @@ help:
 	@echo "make check   linter, formatter, both type checkers, type completeness"
 	@echo "make bench   measure the engine, and a file of 1 GiB with a real server"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
+	@echo "make soak    random work with random faults; MINUTES=30"
 	@echo "make docs    check that what is drawn from the code is up to date"
 	@echo "make dist    build what is released, and check its metadata"
 	@echo "make clean   remove the environments and everything else that was made"
@@ -50,6 +52,9 @@ bench: .venv/made newest-server
 
 faults: .venv/made servers
 	FAULTS=all FAULTS_PAGE=docs/faults.md $(BIN)/pytest tests/live/test_faults.py
+
+soak: .venv/made newest-server
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 docs: .venv/made
 	$(BIN)/python -m docs.states --check

@@ -263,7 +263,7 @@ class FaultProxy:
 
     def _start(self, function: Any, argument: object) -> None:
         thread = threading.Thread(target=function, args=(argument,), name="fault proxy", daemon=True)
-        self._threads.append(thread)
+        self._threads = [*(other for other in self._threads if other.is_alive()), thread]
         thread.start()
 
     def _accept(self, listener: socket.socket) -> None:

@@ -308,8 +308,8 @@ async def usable(app: App) -> None:
     assert (await app.predict("/predict", ["well"])).value == "well"
 
 
-def test_every_cell_has_one_outcome() -> None:
-    """The rules speak of every cell, and what is run covers each phase, fault, adapter and version."""
+def test_the_rules_speak_of_every_cell() -> None:
+    """And what is run covers each phase, fault, adapter and version."""
     cells = matrix(WAYS, whole=True)
     assert len(set(cells)) == len(cells)
     assert all(isinstance(expected(cell), Outcome) for cell in cells)
@@ -320,3 +320,10 @@ def test_every_cell_has_one_outcome() -> None:
     for version in KINDS:
         wanted, found = ({cell.phase for cell in some if cell.version == version} for some in (cells, run))
         assert found == wanted
+
+
+def test_the_page_is_what_the_rules_say() -> None:
+    """But for the counts, which are those of a run: `make faults` makes it anew."""
+    written = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    mark = "## Outcomes"
+    assert written.partition(mark)[2] == page({}).partition(mark)[2]
