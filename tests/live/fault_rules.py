@@ -145,8 +145,8 @@ def expected(cell: Cell) -> Outcome:
             return Outcome((ConnectError,))
         return Outcome((DeadlineExceeded,), limit=_silence(cell))
     if fault is Fault.SLOW_DRIP:
-        # A request has a limit as a whole; a stream has one for silence.
-        streams = cell.is_stream or phase in MIDST
+        # A request has a limit as a whole; a stream has one for silence. A job whose arguments have arrived ends before that is said.
+        streams = cell.is_stream or phase is Phase.STREAM
         return WELL if streams else Outcome((DeadlineExceeded,), limit="request")
     if fault in {Fault.TOO_MANY, Fault.TOO_MANY_FOR_NOW}:
         return Outcome((RateLimited,), retry_after=RETRY_AFTER if fault is Fault.TOO_MANY_FOR_NOW else None)

@@ -247,6 +247,8 @@ async def cancelling(
             submission.cancel()
         await ended(submission, cell, outcome, proxy)
         await way.until(proxy.fired.is_set, "the fault")
+        if cell.fault is Fault.RESTART:
+            await way.until(lambda: proxy.open == 0, "the end of every connection")
         proxy.heal()
         await usable(app)
 

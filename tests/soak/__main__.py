@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gradio_sansio import GradioError, JobCancelled, Limits
 from gradio_sansio.testing.cases.base import serve
+from gradio_sansio.testing.jobs import JobState
 from gradio_sansio.testing.server import GradioServer as Machine
-from gradio_sansio.testing.server import JobState
 from tests.live.fault_proxy import Fault, FaultProxy, Phase
 from tests.live.fault_rules import NEWEST, OPENING, Cell, applies
 from tests.live.ways import WAYS
