@@ -386,7 +386,8 @@ class Wire:
     def _head(self, connection: Connection, exchange: Exchange, head: Head, now: float) -> bool:
         """Take note of an answer's head; False where nothing of the answer is to be read any more."""
         url, status, headers = exchange.url, head.status, head.headers
-        connection.keep = self._limits.keep_alive
+        # uvicorn closes after a function of the server raised, without saying so: the next request would be lost.
+        connection.keep = 0.0 if status == 500 else self._limits.keep_alive
         for name, value in headers:
             if name == "set-cookie":
                 self._cookies.store(url, value, now + self._wall_offset)

@@ -33,7 +33,7 @@ LIMITS: Final = (
         "the server calls what has `api_name=False` for anybody; it is refused here all the same",
     ),
     Limit("defaults", FIRST, "4.22.0", "`/info` has no defaults: those of the components' values are taken"),
-    Limit("videos", "4.0.2", "4.0.2", "it wants ffprobe for any video; the app's error is told"),
+    Limit("videos", "4.0.2", "4.8.0", "it wants ffprobe for any video; the app's error is told"),
     Limit("streaming inputs", FIRST, "4.44.1", "they came with 5.0: `send` and `end` are refused"),
     Limit("rendered endpoints", FIRST, "4.22.0", "`gr.render` came with 4.31"),
 )

@@ -270,6 +270,14 @@ def test_the_server_may_keep_it_shorter(header: str, keep: int | None) -> None:
         assert h.wire.deadline == h.now + keep
 
 
+@pytest.mark.parametrize(("status", "kept"), [(200, True), (404, True), (500, False), (503, True)])
+def test_a_server_that_raised_closes_after_its_answer(status: int, kept: bool) -> None:
+    h = Harness()
+    _, conn = h.begun()
+    h.received(conn, b"HTTP/1.1 %d Oh\r\nContent-Length: 0\r\n\r\n" % status)
+    assert h.closed(conn) is not kept
+
+
 def test_a_connection_that_nobody_needs_any_more_is_idle() -> None:
     h = Harness()
     h.abort(h.start())
