@@ -23,7 +23,7 @@ help:
 	@echo "make bench   measure the engine, and a file of 1 GiB with a real server"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make soak    random work with random faults; MINUTES=30"
-	@echo "make docs    check that what is drawn from the code is up to date"
+	@echo "make docs    build the documentation as a site, in site/"
 	@echo "make dist    build what is released, and check its metadata"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -56,8 +56,19 @@ faults: .venv/made servers
 soak: .venv/made newest-server
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
-docs: .venv/made
-	$(BIN)/python -m docs.states --check
+docs: .venv-docs/made
+	.venv-docs/bin/python -m docs.states --check
+	.venv-docs/bin/python -m docs.limits --check
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+	@echo "the site is in site/: open site/index.html"
+
+# Besides the tools in Python, the library that draws the diagrams in the reader's browser: from npm, so that no page loads it from
+# elsewhere.
+.venv-docs/made: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	cd .venv-docs && npm pack --silent mermaid@11.17.2 && tar -xzf mermaid-11.17.2.tgz package/dist/mermaid.min.js
+	@touch $@
 
 .PHONY: fuzz mutants trust
 SECONDS ?= 600

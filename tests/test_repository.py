@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from docs import states
+from docs import limits, states
 from fuzz import fuzz_engine, fuzz_sse
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ PIECES = (
 
 def test_the_drawn_state_machines_are_those_of_the_code() -> None:
     assert states.PAGE.read_text(encoding="utf-8") == states.page(), "run python -m docs.states"
+
+
+def test_the_page_of_limits_is_that_of_the_code() -> None:
+    assert limits.PAGE.read_text(encoding="utf-8") == limits.page(), "run python -m docs.limits"
 
 
 @pytest.mark.parametrize("target", [fuzz_sse.one_input, fuzz_engine.one_input], ids=["sse", "engine"])
