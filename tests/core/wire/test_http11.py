@@ -58,6 +58,7 @@ def events(http: Http11, pieces: list[bytes], *, eof: bool) -> list[object]:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = (("transfer-encoding", "chunked"),)
 CL2 = (("content-length", "2"),)
 
 # (name, bytes, ends with EOF, events)
@@ -72,6 +73,24 @@ CASES: list[tuple[str, bytes, bool, list[object]]] = [
         HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n3;x=y\r\nay!\r\n0\r\nt: u\r\n\r\n",
         False,
         [(200, (("transfer-encoding", "chunked"),)), b"okay!", END],
+    ),
+    (
+        "a chunk without an end",
+        HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nokay\r\n",
+        False,
+        [(200, CHUNKED), b"ok", RemoteProtocolError],
+    ),
+    (
+        "a size that is none",
+        HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\nlong but no size at all, in no way\r\n",
+        False,
+        [(200, CHUNKED), b"ok", RemoteProtocolError],
+    ),
+    (
+        "chunks cut short",
+        HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n5\r\nok",
+        True,
+        [(200, CHUNKED), b"okok", PeerGone],
     ),
     ("empty", b"HTTP/1.1 204 No Content\r\n\r\n", False, [(204, ()), b"", END]),
     ("not modified", b"HTTP/1.1 304 x\r\ncontent-length: 2\r\n\r\n", False, [(304, CL2), b"", END]),
@@ -409,3 +428,37 @@ def test_methods() -> None:
     assert method_fault("GET") is None
     for method in ("", "G T", "GET\r\n", "CONNECT"):
         assert method_fault(method) is not None
+
+
+def test_reads_that_come_before_the_head_is_parsed() -> None:
+    http = codec()
+    for piece in (HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\no", b"k\r\n1\r\n", b"!\r\n0\r\n\r\n"):
+        http.receive(piece)
+    assert events(http, [], eof=False) == [(200, CHUNKED), b"ok!", END]
+
+
+def test_a_stream_of_small_chunks_comes_as_one_piece() -> None:
+    http = codec()
+    http.receive(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+    assert isinstance(http.next_event(), Head)
+    http.receive(b"3\r\none\r\n0a\r\n, two, thr\r\n2\r")
+    assert http.next_event() == b"one, two, thr"
+    assert http.next_event() is None
+    http.receive(b"\n")
+    assert http.next_event() is None
+    http.receive(b"ee\r\n0\r\n\r\n")
+    assert http.next_event() == b"ee"
+    assert http.next_event() is END
+    assert http.recycle()
+
+
+def test_any_size_of_chunk() -> None:
+    body = bytes(range(256)) * 1000
+    for size in (1, 15, 4096, len(body)):
+        pieces = [body[i : i + size] for i in range(0, len(body), size)]
+        data = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        for read in (1000, 65536, len(data)):
+            http = codec()
+            reads = [data[i : i + read] for i in range(0, len(data), read)]
+            head = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+            assert events(http, [head, *reads, b"0\r\n\r\n"], eof=False) == [(200, CHUNKED), body, END]
