@@ -86,7 +86,12 @@ class WallClock:
 
     def __init__(self, now: float, wall_clock: float) -> None:
         self._offset = wall_clock - now
+        self._asked = now
+        self._answer = datetime.fromtimestamp(wall_clock, UTC)
 
     def at(self, now: float) -> datetime:
         """The time of day (UTC) at ``now``."""
-        return datetime.fromtimestamp(now + self._offset, UTC)
+        if now != self._asked:
+            # Everything that comes in one read is asked for at the same time.
+            self._asked, self._answer = now, datetime.fromtimestamp(now + self._offset, UTC)
+        return self._answer

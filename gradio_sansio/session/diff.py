@@ -17,6 +17,8 @@ from typing import Any, Final, TypeGuard, cast
 
 from gradio_sansio.session.shapes import is_list
 
+SMALL: Final = 256
+"""Characters of a text that is not worth taking back to edits: building it again would cost more than it weighs."""
 CHAIN: Final = 64
 """How many messages of edits may stand between a buffered value and a whole one: bounds both memory and rebuilding."""
 
@@ -39,10 +41,24 @@ def apply_edits(value: Any, edits: object) -> Any:
     # Containers copied for this message, by identity: they may be changed in place. Held here, so that no identity is used again.
     owned: dict[int, Any] = {}
     for edit in edits:
-        if not is_list(edit) or len(edit) != 3 or not isinstance(edit[0], str) or not is_list(edit[1]):
-            raise DiffError(f"an edit must be [action, path, value], not {_brief(edit)}")
-        value = _apply(value, edit[0], edit[1], edit[2], owned)
+        if not is_list(edit) or len(edit) != 3:
+            raise _no_edit(edit)
+        action, path, new = edit
+        if not isinstance(action, str) or not is_list(path):
+            raise _no_edit(edit)
+        if path:
+            value = _apply(value, action, path, new, owned)
+        elif action == "replace":
+            value = new
+        elif action == "append":
+            value = _concatenated(value, new)
+        else:
+            raise DiffError(f"{action!r} needs a path")
     return value
+
+
+def _no_edit(edit: object) -> DiffError:
+    return DiffError(f"an edit must be [action, path, value], not {_brief(edit)}")
 
 
 def are_edits(outputs: list[Any]) -> bool:
@@ -73,12 +89,6 @@ def replaced(outputs: list[Any], hidden: frozenset[int]) -> list[Any] | None:
 
 
 def _apply(value: Any, action: str, path: list[Any], new: Any, owned: dict[int, Any]) -> Any:
-    if not path:
-        if action == "replace":
-            return new
-        if action == "append":
-            return _concatenated(value, new)
-        raise DiffError(f"{action!r} needs a path")
     root = parent = _own(value, owned)
     for step in path[:-1]:
         key = _key(parent, step)
@@ -193,18 +203,23 @@ class Outputs:
         Raises:
             DiffError: the edits don't fit.
         """
-        values = _edited(self.values, edits)
-        self._shorten()
+        before = self.values
+        values = _edited(before, edits)
+        self._shorten(before)
         return Outputs(values, (self, edits))
 
-    def _shorten(self) -> None:
+    def _shorten(self, values: list[Any]) -> None:
         """Keep the edits in place of the values, now that a newer yield holds those."""
-        if self._origin is not None and self._depth < CHAIN:
+        if self._origin is not None and self._depth < CHAIN and not _small(values):
             base, edits = self._origin
             self._state = (None, base, edits)
         else:
             self._depth = 0
         self._origin = None
+
+
+def _small(values: list[Any]) -> bool:
+    return len(values) == 1 and isinstance(values[0], str) and len(values[0]) <= SMALL
 
 
 def _edited(values: list[Any], edits: list[Any]) -> list[Any]:

@@ -6,7 +6,6 @@ they come. Each exchange ends with one call to its owner, unless the owner abort
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Protocol
 
 from msgspec import Struct
@@ -30,11 +29,12 @@ from gradio_sansio.errors import DeadlineExceeded, GradioError, LocalProtocolErr
 from gradio_sansio.events import Event
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.credentials import Credentials
+from gradio_sansio.symbol import Symbol
 from gradio_sansio.timers import Timers
 from gradio_sansio.wire.origin import Url
 
 
-class Timer(Enum):
+class Timer(Symbol):
     """What the session waits for. Keys are exchange ids, job ids, function indices, or 0 where there is only one."""
 
     REQUEST = "a request's answer"

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from enum import Enum
 from typing import Any, Final, Literal
 
 from msgspec import UNSET
@@ -44,11 +43,12 @@ from gradio_sansio.session.messages import (
     ProgressReported,
 )
 from gradio_sansio.session.shapes import count, mappings, number, text
+from gradio_sansio.symbol import Symbol
 from gradio_sansio.timers import WallClock
 from gradio_sansio.values import Data, Log, Progress, Stage, Status
 
 
-class JobState(Enum):
+class JobState(Symbol):
     SUBMITTED = "submitted"
     """On its way to the server."""
     QUEUED = "queued"
@@ -57,7 +57,7 @@ class JobState(Enum):
     ENDED = "ended"
 
 
-class JobInput(Enum):
+class JobInput(Symbol):
     ACCEPTED = "accepted"
     ESTIMATED = "estimation"
     STARTED = "process_starts"

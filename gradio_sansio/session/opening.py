@@ -7,7 +7,6 @@ The first redirect of /config from http to https on the same host moves the app'
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
@@ -20,10 +19,11 @@ from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.exchanges import Exchanges, Response
 from gradio_sansio.session.failures import refusal
 from gradio_sansio.session.jsontext import BadJson, decode
+from gradio_sansio.symbol import Symbol
 from gradio_sansio.wire.origin import Url
 
 
-class OpeningState(Enum):
+class OpeningState(Symbol):
     CONFIG = "GET /config"
     LOGIN = "POST /login"
     PAGE = "GET the page"
@@ -31,7 +31,7 @@ class OpeningState(Enum):
     DONE = "opened, or failed"
 
 
-class OpeningInput(Enum):
+class OpeningInput(Symbol):
     OK = "the answer that was hoped for"
     REFUSED = "401, with a login to try"
     OTHER = "another answer"

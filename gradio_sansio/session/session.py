@@ -7,7 +7,6 @@ bytes. A program with an HTTP stack and no sockets, such as one in a browser, dr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Any, Final, assert_never
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
@@ -40,6 +39,7 @@ from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.job import Job, JobBoard, JobState
 from gradio_sansio.session.source import HUB, check_token, parse_hub, parse_source
 from gradio_sansio.session.uploads import Uploads
+from gradio_sansio.symbol import Symbol
 from gradio_sansio.timers import Timers, WallClock
 from gradio_sansio.tracing import Recorder
 
@@ -47,14 +47,14 @@ LATE: Final = 1.0
 """Seconds. A timer for the peer's silence that fires later than this says that the loop was blocked, not that the peer was silent."""
 
 
-class SessionState(Enum):
+class SessionState(Symbol):
     OPENING = "opening"
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
 
 
-class SessionInput(Enum):
+class SessionInput(Symbol):
     OPENED = "the app is known"
     FAILED = "the app can't be reached, or is none"
     CLOSE = "close"

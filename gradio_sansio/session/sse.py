@@ -54,6 +54,17 @@ class SseDecoder:
                 if end < 0:
                     break
                 following = end + 1
+                if (
+                    chunk.startswith(b"\n", following)
+                    and chunk.startswith(b"data: ", start)
+                    and not (self._cut or self._data)
+                    and end - start < self._limit
+                ):
+                    # A whole event of one line, as nearly all are.
+                    events.append(chunk[start + 6 : end])
+                    self._begun = True
+                    start = end + 2
+                    continue
             else:
                 found = _LINE_END.search(chunk, start)
                 if found is None:

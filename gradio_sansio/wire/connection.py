@@ -12,11 +12,11 @@ Which of its states allows what stands in `TRANSITIONS`. It knows nothing of exc
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from gradio_sansio.commands import Connect, ConnectionId, Send, StartTls
 from gradio_sansio.errors import ConnectError, Disconnected, RemoteProtocolError
+from gradio_sansio.symbol import Symbol
 from gradio_sansio.wire.http11 import Head, Http11
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradio_sansio.wire.websocket import WebSocket
 
 
-class ConnectionState(Enum):
+class ConnectionState(Symbol):
     OPENING = "opening"
     """TCP is being set up."""
     TUNNELLING = "tunnelling"
@@ -41,7 +41,7 @@ class ConnectionState(Enum):
     GONE = "gone"
 
 
-class ConnectionInput(Enum):
+class ConnectionInput(Symbol):
     TUNNEL = "tunnel"
     """TCP stands, and the proxy is asked for a tunnel."""
     SECURE = "secure"

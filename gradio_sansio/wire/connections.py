@@ -6,11 +6,11 @@ a waiting exchange begin ends in `_assign`.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from gradio_sansio.commands import Close, ConnectionId, Send, StartTls
 from gradio_sansio.errors import LocalProtocolError
+from gradio_sansio.symbol import Symbol
 from gradio_sansio.wire.connection import Connection, ConnectionInput, ConnectionState
 from gradio_sansio.wire.pool import Pool
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradio_sansio.wire.proxy import ProxySettings
 
 
-class Timer(Enum):
+class Timer(Symbol):
     """The timers of a connection."""
 
     CONNECT = "connect"

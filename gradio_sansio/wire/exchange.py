@@ -9,10 +9,10 @@ What it is told, it tells upwards through `ExchangeReceiver`; which of its state
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gradio_sansio.commands import PulledBody, Redirects
+from gradio_sansio.symbol import Symbol
 
 if TYPE_CHECKING:
     from gradio_sansio.commands import ExchangeId, Headers
@@ -53,7 +53,7 @@ class ExchangeReceiver(Protocol):
         """The websocket is closed, with 1006 where no close frame came; nothing more is told of the exchange."""
 
 
-class ExchangeState(Enum):
+class ExchangeState(Symbol):
     WAITING = "waiting"
     """For a connection."""
     SENDING = "sending"
@@ -69,7 +69,7 @@ class ExchangeState(Enum):
     DONE = "done"
 
 
-class ExchangeInput(Enum):
+class ExchangeInput(Symbol):
     ASSIGNED = "assigned"
     """A connection took it."""
     REQUEST_SENT = "request sent"

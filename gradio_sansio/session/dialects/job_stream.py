@@ -9,7 +9,6 @@ A heartbeat comes once in a stream's life at most, so silence tells little here:
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from gradio_sansio.commands import ExchangeId, Headers
@@ -29,9 +28,10 @@ from gradio_sansio.session.messages import (
     kind_of,
 )
 from gradio_sansio.session.sse import EventTooLong, SseDecoder
+from gradio_sansio.symbol import Symbol
 
 
-class CallState(Enum):
+class CallState(Symbol):
     OPENING = "opening"
     WAITING = "waiting"
     """In the queue."""
@@ -41,7 +41,7 @@ class CallState(Enum):
     ENDED = "ended"
 
 
-class CallInput(Enum):
+class CallInput(Symbol):
     STARTED = "response 200"
     SEND_DATA = "send_data"
     TAKEN = "arguments taken"

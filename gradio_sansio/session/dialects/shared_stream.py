@@ -34,7 +34,6 @@ Stopping a job on the server, by version:
 from __future__ import annotations
 
 from collections import OrderedDict
-from enum import Enum
 from typing import Final
 
 from msgspec import UNSET
@@ -61,6 +60,7 @@ from gradio_sansio.session.messages import (
 )
 from gradio_sansio.session.shapes import mapping
 from gradio_sansio.session.sse import EventTooLong, SseDecoder
+from gradio_sansio.symbol import Symbol
 
 NO_FUNCTION: Final = -1
 """A function index that no app uses."""
@@ -68,7 +68,7 @@ HOLD: Final = 0.5
 """Seconds for the news of a job's start to arrive, with some to spare."""
 
 
-class StreamState(Enum):
+class StreamState(Symbol):
     CLOSED = "closed"
     OPENING = "opening"
     OPEN = "open"
@@ -76,7 +76,7 @@ class StreamState(Enum):
     """The server has said that it ends the stream."""
 
 
-class StreamInput(Enum):
+class StreamInput(Symbol):
     WANTED = "jobs are open"
     STARTED = "response 200"
     CLOSE_STREAM = "close_stream"
@@ -441,6 +441,11 @@ class SharedStream:
 
     def _deliver(self, message: Message, size: int, now: float) -> None:
         self._fruitless = 0
+        event_id = message.event_id
+        job = None if event_id is None else self._jobs.get(event_id)
+        if event_id is not None and job is not None and not isinstance(message, ServerStopped):
+            self._tell(event_id, job, message, size, now)
+            return
         match message:
             case Heartbeat():
                 # Nothing has just ended, so that what is owed for a long time can be paid where jobs only wait.
@@ -463,11 +468,8 @@ class SharedStream:
                 return
             case _:
                 pass
-        event_id = message.event_id
         if event_id is None:
             self._app.log("debug", f"a message for no job: {kind_of(message)}")
-        elif (job := self._jobs.get(event_id)) is not None:
-            self._tell(event_id, job, message, size, now)
         elif event_id in self._ended:
             self._late(event_id, message, now)
         elif self._joining:

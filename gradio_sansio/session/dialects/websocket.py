@@ -15,7 +15,6 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
 from typing import Final
 
 from gradio_sansio.commands import ExchangeId
@@ -34,13 +33,14 @@ from gradio_sansio.session.messages import (
     decode_message,
     kind_of,
 )
+from gradio_sansio.symbol import Symbol
 
 REST: Final = 0.5
 """Seconds that 3.50.2 was seen to need for clearing a cancelled generator away."""
 NORMAL: Final = 1000
 
 
-class SocketState(Enum):
+class SocketState(Symbol):
     IN_LINE = "in line"
     """Another job of the same generator comes first."""
     OPENING = "opening"
@@ -51,7 +51,7 @@ class SocketState(Enum):
     ENDED = "ended"
 
 
-class SocketInput(Enum):
+class SocketInput(Symbol):
     FREE = "the generator is free"
     OPENED = "websocket open"
     SEND_DATA = "send_data"

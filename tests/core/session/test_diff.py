@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradio_sansio.session.diff import CHAIN, DiffError, Outputs, apply_edits
+from gradio_sansio.session.diff import CHAIN, SMALL, DiffError, Outputs, apply_edits
 from tests.core.strategies import JSON
 
 Edit = list[Any]
@@ -280,19 +280,28 @@ def test_edits_that_do_not_fit_leave_the_yield_as_it_was() -> None:
 
 
 def test_a_yield_goes_back_to_its_edits_when_a_newer_one_comes() -> None:
-    first = Outputs(["a"])
+    long = "a" * SMALL
+    first = Outputs([long])
     second = first.edited([[["append", [], "b"]]])
     assert is_whole(second)
     third = second.edited([[["append", [], "c"]]])
     assert not is_whole(second)
     assert is_whole(third)
-    assert second.values == ["ab"]
+    assert second.values == [long + "b"]
     # Who reads it once reads it again: what the application holds must not be built anew each time.
     assert second.values is second.values
 
 
+def test_a_small_text_stays_whole() -> None:
+    first = Outputs(["a"])
+    second = first.edited([[["append", [], "b"]]])
+    second.edited([[["append", [], "c"]]])
+    assert is_whole(second)
+
+
 def test_a_long_stream_in_a_buffer_holds_edits() -> None:
-    current = Outputs([""])
+    start = "." * SMALL
+    current = Outputs([start])
     kept = [current]
     for i in range(10 * CHAIN):
         current = current.edited([[["append", [], chr(97 + i % 26)]]])
@@ -300,7 +309,9 @@ def test_a_long_stream_in_a_buffer_holds_edits() -> None:
     assert sum(map(is_whole, kept)) <= 12
     assert max(map(depth_of, kept)) == CHAIN - 1
     text = "".join(chr(97 + i % 26) for i in range(10 * CHAIN))
-    assert [outputs.values for outputs in reversed(kept)] == [[text[:n]] for n in range(len(text), -1, -1)]
+    assert [outputs.values for outputs in reversed(kept)] == [
+        [start + text[:n]] for n in range(len(text), -1, -1)
+    ]
 
 
 def test_a_long_stream_that_is_dropped_keeps_a_short_tail_alive() -> None:
