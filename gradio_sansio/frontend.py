@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, assert_never, cast
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar, assert_never, cast
 
 from gradio_sansio.commands import (
     Close,
@@ -38,7 +38,6 @@ from gradio_sansio.events import (
     DownloadId,
     DownloadReceived,
     DownloadStarted,
-    Event,
     JobEvent,
     JobFinished,
     JobId,
@@ -55,6 +54,8 @@ from gradio_sansio.session.space import SpaceStatus
 from gradio_sansio.transfers import give_piece, read_piece
 from gradio_sansio.values import Data, Status
 
+TURN: Final = 16
+"""How many values that are at hand a task takes before others have their turn."""
 Operation: TypeAlias = Send | StartTls | ShutdownWrite | PauseReading | ResumeReading | Close
 """What is to be done to a connection that was asked for before."""
 
@@ -83,19 +84,28 @@ class Driver(ABC):
         self._pumping = True
         try:
             while actions := self.engine.drain():
+                # A read may bring hundreds of events for a job: it is woken once for all of them.
+                told: defaultdict[JobId, list[JobEvent]] = defaultdict(list)
                 for action in actions:
-                    self._perform(action)
+                    if isinstance(action, (DataReceived, StatusChanged, LogReceived, JobFinished)):
+                        told[action.job].append(action)
+                    else:
+                        self._perform(action)
+                for job, events in told.items():
+                    self._tell(job, events)
         finally:
             self._pumping = False
 
-    def _perform(self, action: Command | Event) -> None:
+    def _tell(self, job: JobId, events: list[JobEvent]) -> None:
+        submission = self.submissions[job]
+        if isinstance(events[-1], JobFinished):
+            del self.submissions[job]
+        freed = submission.put(events)
+        if freed:
+            self.engine.consumed(job, freed, self.now())
+
+    def _perform(self, action: Command | AppOpened | AppClosed | AppFailed | Logged) -> None:
         match action:
-            case DataReceived() | StatusChanged() | LogReceived():
-                freed = self.submissions[action.job].put(action)
-                if freed:
-                    self.engine.consumed(action.job, freed, self.now())
-            case JobFinished():
-                self.submissions.pop(action.job).put(action)
             case Send() | StartTls() | ShutdownWrite() | PauseReading() | ResumeReading() | Close():
                 self.operate(action)
             case Connect():
@@ -214,10 +224,11 @@ class SubmissionBase(ABC):
 
     # For adapters.
 
-    def put(self, event: JobEvent) -> int:
-        """An event has come. Returns the bytes that count as consumed."""
+    def put(self, events: Iterable[JobEvent]) -> int:
+        """Events have come. Returns the bytes that count as consumed."""
         with self._lock:
-            self._inbox.put(event)
+            for event in events:
+                self._inbox.put(event)
             self._notify()
             return self._inbox.freed()
 
@@ -333,6 +344,8 @@ class AsyncSubmissionBase(SubmissionBase):
         super().__init__(inbox)
         self.job: JobId | None = job
         self._driver = driver
+        self._turn = 0
+        """For how many values that are at hand the task may go on before others have their turn."""
         self._changed = driver.event()
 
     def cancel(self) -> None:
@@ -397,14 +410,25 @@ class AsyncSubmissionBase(SubmissionBase):
         self.cancel()
 
     async def next(self, reader: Reader) -> Value | None:
-        """Wait for the reader's next event; None at the end."""
-        await self._driver.checkpoint()
-        while not reader.ready:
-            await self._driver.wait(self._changed, None)
+        """Wait for the reader's next event; None at the end.
+
+        Every call can be cancelled. Others run at each while nothing is there yet, and at one in ``TURN`` of those that are at hand: to
+        go around a runtime's loop takes as long as all else that is done for an event.
+        """
+        if reader.ready and self._turn:
+            self._turn -= 1
+            await self._driver.checkpoint_if_cancelled()
+        else:
+            self._turn = TURN
+            await self._driver.checkpoint()
+            while not reader.ready:
+                await self._driver.wait(self._changed, None)
         value = reader.take()
         if value is None:
             reader.end()
-        self.report()
+        freed = self._inbox.freed()
+        if freed and self.job is not None:
+            self._consumed(self.job, freed)
         return value
 
     async def call_back(self) -> None:
@@ -604,6 +628,10 @@ class AsyncAppBase(AppBase[A], Driver):
     @abstractmethod
     async def checkpoint(self) -> None:
         """Let others run, and be cancelled."""
+
+    @abstractmethod
+    async def checkpoint_if_cancelled(self) -> None:
+        """Be cancelled."""
 
     @abstractmethod
     def unhandled(self, error: Exception) -> None:

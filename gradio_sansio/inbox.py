@@ -21,6 +21,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, assert_never
 
+from msgspec import Struct
+
 from gradio_sansio.errors import JobCancelled, LocalProtocolError
 from gradio_sansio.events import DataReceived, JobEvent, JobFinished, LogReceived, StatusChanged
 from gradio_sansio.values import Data, Log, Status
@@ -32,17 +34,14 @@ Callback: TypeAlias = Callable[[Any], object]
 KINDS: Final[tuple[Kind, ...]] = ("data", "status", "log")
 
 
-class _Item:
+class _Item(Struct):
     """One event, and how many are still to take it."""
 
-    __slots__ = ("kind", "number", "size", "takers", "value")
-
-    def __init__(self, number: int, kind: Kind, value: Value, size: int) -> None:
-        self.number: int = number
-        self.kind: Kind = kind
-        self.value: Value = value
-        self.size: int = size
-        self.takers: int = 0
+    number: int
+    kind: Kind
+    value: Value
+    size: int
+    takers: int = 0
 
 
 class Reader:

@@ -169,6 +169,9 @@ class App(AsyncApp[Submission]):
     async def checkpoint(self) -> None:
         await anyio.lowlevel.checkpoint()
 
+    async def checkpoint_if_cancelled(self) -> None:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+
     def unhandled(self, error: Exception) -> None:
         report_exception(error)
 

@@ -132,7 +132,7 @@ class Loop(Driver):
         """A defect of ours, which the thread's own exception tells: nobody shall wait for what never comes."""
         status = Status(queue=False, stage="error", success=False, message=error.message)
         for job, submission in self.submissions.items():
-            submission.put(JobFinished(job, status, None, error))
+            submission.put([JobFinished(job, status, None, error)])
         self.submissions.clear()
         self.error: GradioError | None = error
         self.opened.set()

@@ -114,13 +114,16 @@ class Submission(SubmissionBase):
 
     def next(self, reader: Reader) -> Value | None:
         """Wait for the reader's next event; None at the end."""
-        self._loop.check()
         with self._lock:
-            self._changed.wait_for(lambda: reader.ready)
+            if not reader.ready:
+                self._loop.check()
+                self._changed.wait_for(lambda: reader.ready)
             value = reader.take()
             if value is None:
                 reader.end()
-        self.report()
+            freed = self._inbox.freed()
+        if freed and self.job is not None:
+            self._consumed(self.job, freed)
         return value
 
     def _prepare_calls(self) -> None:

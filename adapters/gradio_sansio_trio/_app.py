@@ -167,6 +167,9 @@ class App(AsyncApp[Submission]):
     async def checkpoint(self) -> None:
         await trio.lowlevel.checkpoint()
 
+    async def checkpoint_if_cancelled(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+
     def unhandled(self, error: Exception) -> None:
         # Trio has no handler of its own for what nobody awaits.
         sys.excepthook(type(error), error, error.__traceback__)

@@ -535,9 +535,9 @@ class Blocking(SubmissionBase):
 def test_a_blocking_iteration() -> None:
     submission = Blocking(Inbox(bound=8))
     values: Values[Data] = Values(submission, submission._reader("data"))
-    submission.put(DataReceived(JOB, data(1), 100))
+    submission.put([DataReceived(JOB, data(1), 100)])
     assert [item.value for item in values] == [1]
-    submission.put(DataReceived(JOB, data(2), 100))
+    submission.put([DataReceived(JOB, data(2), 100)])
     del values
     gc.collect()
     # The engine hasn't taken the job yet, so there is nobody to be told of what was let go.
