@@ -92,11 +92,11 @@ class Driver(ABC):
                     else:
                         self._perform(action)
                 for job, events in told.items():
-                    self._tell(job, events)
+                    self._put(job, events)
         finally:
             self._pumping = False
 
-    def _tell(self, job: JobId, events: list[JobEvent]) -> None:
+    def _put(self, job: JobId, events: list[JobEvent]) -> None:
         submission = self.submissions[job]
         if isinstance(events[-1], JobFinished):
             del self.submissions[job]
@@ -104,7 +104,7 @@ class Driver(ABC):
         if freed:
             self.engine.consumed(job, freed, self.now())
 
-    def _perform(self, action: Command | AppOpened | AppClosed | AppFailed | Logged) -> None:
+    def _perform(self, action: Command | AppOpened | AppClosed | AppFailed | Logged | SpaceChanged) -> None:
         match action:
             case Send() | StartTls() | ShutdownWrite() | PauseReading() | ResumeReading() | Close():
                 self.operate(action)
@@ -238,6 +238,16 @@ class SubmissionBase(ABC):
             freed = self._inbox.freed()
         if freed and self.job is not None:
             self._consumed(self.job, freed)
+
+    def take(self, reader: Reader) -> Value | None:
+        """The reader's next event, which is at hand, or None at the end. To be called with the lock held."""
+        value = reader.take()
+        if value is None:
+            reader.end()
+        freed = self._inbox.freed()
+        if freed and self.job is not None:
+            self._consumed(self.job, freed)
+        return value
 
     def drop(self, reader: Reader) -> None:
         """An iteration was dropped; this may come in the midst of anything."""
@@ -423,13 +433,7 @@ class AsyncSubmissionBase(SubmissionBase):
             await self._driver.checkpoint()
             while not reader.ready:
                 await self._driver.wait(self._changed, None)
-        value = reader.take()
-        if value is None:
-            reader.end()
-        freed = self._inbox.freed()
-        if freed and self.job is not None:
-            self._consumed(self.job, freed)
-        return value
+        return self.take(reader)
 
     async def call_back(self) -> None:
         """Make the calls that are due, as they become due, until the job has ended."""

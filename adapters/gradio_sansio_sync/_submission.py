@@ -118,13 +118,7 @@ class Submission(SubmissionBase):
             if not reader.ready:
                 self._loop.check()
                 self._changed.wait_for(lambda: reader.ready)
-            value = reader.take()
-            if value is None:
-                reader.end()
-            freed = self._inbox.freed()
-        if freed and self.job is not None:
-            self._consumed(self.job, freed)
-        return value
+            return self.take(reader)
 
     def _prepare_calls(self) -> None:
         if self._loop.ended:
