@@ -7,18 +7,21 @@ import functools
 import logging
 import os
 import socket
-import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final, Required, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Required, TypedDict, cast
 
 from gradio_sansio import Duplicate, Engine, Limits, ProxySettings, SpaceStatus
 from gradio_sansio.commands import Command
 from gradio_sansio.events import Event, Logged
 from gradio_sansio_system.files import BlockingDownloads as BlockingDownloads
 from gradio_sansio_system.files import FileEngine
+
+if TYPE_CHECKING:
+    import ssl
 
 HUB: Final = "https://huggingface.co"
 LOGGER: Final = logging.getLogger("gradio_sansio")
@@ -163,6 +166,8 @@ def proxies_of_environment() -> ProxySettings | None:
 
 def make_ssl_context() -> ssl.SSLContext:
     """The machine's certificates; ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` are honoured."""
+    import ssl  # noqa: PLC0415  # 8 ms of CPU that plain http does without
+
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -195,13 +200,8 @@ def _leaves(error: BaseException | None) -> Iterator[BaseException]:
 
 def reason_of(error: BaseException) -> str:
     """A network error in words, without the numbers that come with it, and in the same ones from every runtime."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate refused: {error.verify_message}"
-    if isinstance(error, ssl.SSLEOFError):
-        return "TLS failed: the peer ended the connection"
-    if isinstance(error, ssl.SSLError):
-        reason = error.reason or error.strerror or "no reason given"
-        return f"TLS failed: {reason.replace('_', ' ').lower()}"
+    if (fault := _tls_fault(error)) is not None:
+        return fault
     if isinstance(error, socket.gaierror):
         return (error.strerror or "the name is not known").lower()
     if isinstance(error, OSError) and error.errno in errno.errorcode:
@@ -215,3 +215,18 @@ def reason_of(error: BaseException) -> str:
     if error.__cause__ is not None:
         return reason_of(error.__cause__)
     return str(error).lower() or type(error).__name__
+
+
+def _tls_fault(error: BaseException) -> str | None:
+    if "ssl" not in sys.modules:
+        return None
+    import ssl  # noqa: PLC0415  # loaded by whoever speaks TLS
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLEOFError):
+        return "TLS failed: the peer ended the connection"
+    if isinstance(error, ssl.SSLError):
+        reason = error.reason or error.strerror or "no reason given"
+        return f"TLS failed: {reason.replace('_', ' ').lower()}"
+    return None

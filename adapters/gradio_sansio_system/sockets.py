@@ -12,15 +12,17 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from socket import socket, socketpair
-from ssl import SSLContext
 from time import monotonic
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from gradio_sansio.commands import Close, Connect, ConnectionId, PauseReading, Send, ShutdownWrite, StartTls
 from gradio_sansio.frontend import Driver, Operation
 from gradio_sansio_system import make_ssl_context, reason_of
 from gradio_sansio_system.connection import Connection
 from gradio_sansio_system.dial import STAGGER, dial
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 LONG: Final = 3600.0
 """Seconds. Some selectors refuse to wait much longer."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct
 
 from gradio_sansio.wire.origin import Url
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """The base that the caller named, and the prefix of the API's routes below it.
 
     ``config.root`` has no part in this: behind proxies it is often wrong (4.44 loses the mount path), and a hostile app would name any

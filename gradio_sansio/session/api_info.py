@@ -7,15 +7,15 @@ config's to say; a description that is missing is derived from the config's comp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from gradio_sansio.session.config import Component, Config, Dependency
 from gradio_sansio.session.shapes import mapping, mappings, text
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One argument of an endpoint."""
 
     name: str
@@ -37,8 +37,7 @@ class Parameter:
         return f"{text} = {_shortened(repr(self.default), 40)}" if self.has_default else text
 
 
-@dataclass(frozen=True)
-class Return:
+class Return(Struct, frozen=True):
     """One output of an endpoint."""
 
     label: str
@@ -55,8 +54,7 @@ class Return:
         return _plain(f"{self.label}: {self.python_type}")
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One function that can be called."""
 
     name: str | None
@@ -91,8 +89,7 @@ class Endpoint:
         return "\n".join(map(_plain, lines))
 
 
-@dataclass(frozen=True)
-class ApiInfo:
+class ApiInfo(Struct, frozen=True):
     """All endpoints of an app that are documented. ``str()`` of it is made to be read in a terminal."""
 
     named_endpoints: dict[str, Endpoint] = field(default_factory=dict[str, Endpoint])

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeGuard
+
+from msgspec import Struct
 
 from gradio_sansio.session.shapes import is_list, is_mapping, mapping, mappings
 
@@ -34,8 +35,7 @@ class Dialect(Enum):
     """The server says when the stream ends: 4.22 to 6.x."""
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Struct, frozen=True):
     """An input or output of a function, as far as arguments and descriptions need it."""
 
     id: int
@@ -53,8 +53,7 @@ class Component:
         return self.type == "state"
 
 
-@dataclass(frozen=True)
-class Dependency:
+class Dependency(Struct, frozen=True):
     """One function of the app."""
 
     fn_index: int
@@ -84,8 +83,7 @@ class Dependency:
         return frozenset(i for i, component in enumerate(self.outputs) if component.is_state)
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Struct, frozen=True):
     """What the config says, checked."""
 
     raw: Mapping[str, Any]

@@ -6,8 +6,9 @@ Names are read here and checked; nothing is asked of anybody. A token goes to th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from gradio_sansio.wire.origin import Origin, Url, is_loopback
 
@@ -22,15 +23,13 @@ _EXPECTED: Final = (
 )
 
 
-@dataclass(frozen=True)
-class AppSource:
+class AppSource(Struct, frozen=True):
     """An app at a URL: scheme, host and the path below which it is mounted."""
 
     base: Url
 
 
-@dataclass(frozen=True)
-class SpaceSource:
+class SpaceSource(Struct, frozen=True):
     """A Space by its name on the Hub, ``user/space-name``."""
 
     space_id: str

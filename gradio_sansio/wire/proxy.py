@@ -14,13 +14,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from msgspec import Struct
+
 from gradio_sansio.wire.origin import Origin, Url, is_loopback, parse_host, parse_port
 
 _SEPARATORS: Final = re.compile(r"[,\s]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Struct, frozen=True):
     """One proxy."""
 
     origin: Origin

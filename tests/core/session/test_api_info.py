@@ -59,7 +59,7 @@ def test_reprs_are_short_and_escape_what_a_server_says() -> None:
 
 @pytest.mark.parametrize("kind", [ApiInfo, Endpoint, Parameter, Return])
 def test_all_are_frozen(kind: type) -> None:
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__struct_config__.frozen  # type: ignore[attr-defined]
 
 
 # What a person reads in a terminal.

@@ -123,7 +123,7 @@ def test_the_components_of_the_samples(version: str) -> None:
 
 @pytest.mark.parametrize("kind", [Component, Config, Dependency])
 def test_all_are_frozen(kind: type) -> None:
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__struct_config__.frozen  # type: ignore[attr-defined]
 
 
 # Name, what is no config, why.

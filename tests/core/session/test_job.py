@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,7 +160,7 @@ def test_a_new_job_is_pending() -> None:
     stage = Stage()
     assert stage.tell() == [told(PENDING)]
     assert stage.job.outstanding == EVENT_SIZE
-    stage = Stage(replace(DEPENDENCY, dialect=Dialect.DIRECT))
+    stage = Stage(structs.replace(DEPENDENCY, dialect=Dialect.DIRECT))
     assert stage.tell() == [told(structs.replace(PENDING, queue=False))]
 
 
@@ -359,7 +358,7 @@ def test_the_last_value_is_told_once(
 
 
 def test_state_is_left_out() -> None:
-    stage = Stage(replace(DEPENDENCY, outputs=(TEXTBOX, STATE, TEXTBOX)))
+    stage = Stage(structs.replace(DEPENDENCY, outputs=(TEXTBOX, STATE, TEXTBOX)))
     stage.job.generating(Output(data=["a", None, "b"]), True, 1, stage.now, diffs=True)
     stage.job.generating(Output(data=[[], [], [["append", [], "c"]]]), True, 1, stage.now, diffs=True)
     stage.job.completed(ProcessCompleted(output=Output(data=["a", None, "d"])), 1, stage.now)
@@ -638,7 +637,7 @@ def test_a_first_yield_that_looks_like_edits_is_taken_at_its_word(
 
 
 def test_the_hidden_state_of_what_another_job_left_is_no_matter() -> None:
-    stage = Stage(replace(DEPENDENCY, outputs=(TEXTBOX, STATE)), version=(5, 49, 1))
+    stage = Stage(structs.replace(DEPENDENCY, outputs=(TEXTBOX, STATE)), version=(5, 49, 1))
     stage.job.generating(Output(data=[[["replace", [], 1]], []]), True, 1, 101, diffs=True, stale=True)
     assert [event.data.data for event in stage.tell() if isinstance(event, DataReceived)] == [[1]]
 

@@ -161,7 +161,7 @@ def test_any_text_is_a_source_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("kind", [AppSource, SpaceSource])
 def test_all_are_frozen(kind: type) -> None:
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__struct_config__.frozen  # type: ignore[attr-defined]
 
 
 # The Hub.
