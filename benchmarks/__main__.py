@@ -1,145 +1,95 @@
-"""The engine alone, without sockets: what an event of a stream costs, next to what h11 and a JSON decoder cost for the same bytes.
+"""Measures gradio-sansio next to the official clients and a bare socket: ``make bench``.
 
-Absolute figures depend on the machine; the ratio, taken in turns within one run, is what to compare.
+    python -m benchmarks [CASE ...] [--list] [--only CONTENDER ...]
+
+Without arguments, all of it: some ten minutes. It installs the official clients below ``.bench/``, starts real servers from ``.servers/``,
+and writes ``docs/benchmarks.md``, ``docs/benchmarks.json`` and the plots. With arguments it writes nothing.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import statistics
-import time
-from typing import Final
 
-import h11
-import msgspec
+from benchmarks import engine, peers
+from benchmarks.cases import CASES, NEWEST
+from benchmarks.contenders import FLOOR, OURS, PEERS, Contender
+from benchmarks.report import Report, duration, table
+from benchmarks.runner import connecting, importing, run, serving
+from gradio_sansio import __version__
+from tests.servers.environments import build
 
-from gradio_sansio import Engine
-from gradio_sansio.commands import Connect, ConnectionId, Send
-from gradio_sansio.events import DataReceived, JobFinished
-
-EVENTS: Final = 5_000
-ROUNDS: Final = 5
-CONFIG: Final = {
-    "version": "6.31.0",
-    "protocol": "sse_v3",
-    "api_prefix": "/gradio_api",
-    "components": [{"id": 1, "type": "textbox", "props": {}}],
-    "dependencies": [{"id": 0, "api_name": "chat", "inputs": [1], "outputs": [1], "queue": True}],
-}
-
-
-def answer(body: object) -> bytes:
-    """A whole response of JSON."""
-    text = json.dumps(body).encode()
-    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
-        len(text),
-        text,
-    )
-
-
-def chunk(message: dict[str, object]) -> bytes:
-    """One event of a stream, as servers send it."""
-    event = b"data: " + json.dumps({"event_id": "e", **message}).encode() + b"\n\n"
-    return b"%x\r\n%b\r\n" % (len(event), event)
-
-
-def stream() -> tuple[bytes, bytes]:
-    """A text that grows word by word: the head and the body of the response."""
-    output = {
-        "is_generating": True,
-        "duration": 0.01,
-        "average_duration": 0.01,
-        "render_config": None,
-        "changed_state_ids": [],
-    }
-    rest = {"success": True, "time_limit": None}
-    events = [chunk({"msg": "process_starts", "eta": 1.0})]
-    events.append(chunk({"msg": "process_generating", "output": {"data": ["w"], **output}, **rest}))
-    events += (
-        chunk(
-            {"msg": "process_generating", "output": {"data": [[["append", [], f" w{i}"]]], **output}, **rest}
-        )
-        for i in range(EVENTS - 1)
-    )
-    text = "w" + "".join(f" w{i}" for i in range(EVENTS - 1))
-    events.append(chunk({"msg": "process_completed", "output": {"data": [text], **output}, "success": True}))
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    return head, b"".join(events)
-
-
-def through_engine(head: bytes, body: bytes) -> float:
-    """Seconds for the body, as reads of 64 KiB, through an engine whose every event is looked at."""
-    engine = Engine("http://app", now=0.0, wall_clock=0.0, entropy=bytes)
-    answers = {
-        b"/config": answer(CONFIG),
-        b"/gradio_api/info": answer({}),
-        b"/gradio_api/queue/join": answer({"event_id": "e"}),
-    }
-    reader: ConnectionId | None = None
-    while reader is None:
-        for action in engine.drain():
-            if isinstance(action, Connect):
-                engine.connected(action.connection, 0.0)
-            elif isinstance(action, Send):
-                path = action.data.split(b" ", 2)[1].partition(b"?")[0]
-                if path == b"/gradio_api/queue/data":
-                    reader = action.connection
-                    engine.received(reader, head, 0.0)
-                else:
-                    engine.received(action.connection, answers[path], 0.0)
-                if path == b"/gradio_api/info":
-                    engine.submit("/chat", ["hi"], now=0.0)
-    yields = 0
-    last: object = None
-    begin = time.perf_counter()
-    for start in range(0, len(body), 65536):
-        engine.received(reader, body[start : start + 65536], 0.0)
-        for action in engine.drain():
-            if isinstance(action, DataReceived):
-                yields += 1
-                last = action.data.value
-                engine.consumed(action.job, action.size, 0.0)
-            elif isinstance(action, JobFinished):
-                assert action.error is None
-    seconds = time.perf_counter() - begin
-    assert yields == EVENTS
-    assert isinstance(last, str)
-    assert last.endswith(f" w{EVENTS - 2}")
-    return seconds
-
-
-def through_floor(head: bytes, body: bytes) -> float:
-    """Seconds for h11 and a JSON decoder alone."""
-    connection = h11.Connection(h11.CLIENT)
-    connection.send(h11.Request(method="GET", target="/", headers=[("host", "app")]))
-    connection.send(h11.EndOfMessage())
-    connection.receive_data(head)
-    connection.next_event()
-    count = 0
-    begin = time.perf_counter()
-    for start in range(0, len(body), 65536):
-        connection.receive_data(body[start : start + 65536])
-        while isinstance(event := connection.next_event(), h11.Data):
-            if event.data.startswith(b"data: ") and event.data.endswith(b"\n\n"):
-                msgspec.json.decode(bytes(event.data[6:]))
-            count += 1
-    seconds = time.perf_counter() - begin
-    assert count >= EVENTS
-    return seconds
+OTHERS = ("import", "connect", "engine")
 
 
 def main() -> None:
-    """Run both in turns and print medians."""
-    head, body = stream()
-    engine, floor = [], []
-    for _ in range(ROUNDS):
-        engine.append(through_engine(head, body))
-        floor.append(through_floor(head, body))
-    microseconds = [statistics.median(times) / EVENTS * 1e6 for times in (engine, floor)]
-    print(f"{EVENTS} streamed values, {len(body) // EVENTS} bytes each, median of {ROUNDS} rounds in turns")
-    print(f"engine             {microseconds[0]:6.1f} us a value")
-    print(f"h11 and JSON alone {microseconds[1]:6.1f} us a value")
-    print(f"ratio              {microseconds[0] / microseconds[1]:6.2f}")
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    parser.add_argument("--list", action="store_true", help="say which cases there are")
+    parser.add_argument("--only", action="append", metavar="CONTENDER", help="floor, sync, asyncio, 'anyio on trio', trio, @gradio/client, gradio_client")
+    options = parser.parse_args()
+    names = [*OTHERS, *(case.name for case in CASES)]
+    if options.list:
+        print("\n".join(names))
+        return
+    wanted = options.cases or names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"there is no case {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    versions = {"gradio-sansio": __version__}
+    if wanted != ["engine"]:
+        versions |= peers.install()
+    contenders = [FLOOR, *OURS, *(peer for name, peer in PEERS.items() if name in versions)]
+    if options.only:
+        contenders = [one for one in contenders if one.name.removeprefix("gradio-sansio, ") in options.only]
+    report = Report(versions)
+    if "import" in wanted:
+        print(report.section("Import", "import", *import_section(contenders)), flush=True)
+    if "connect" in wanted:
+        build(NEWEST)
+        print(report.section("Connecting", "connect", *connect_section(contenders)), flush=True)
+    cases = [case for case in CASES if case.name in wanted]
+    for version in {case.version for case in cases} - {"values", "text"}:
+        build(version)
+    for case, samples, failures in run(cases, contenders):
+        print(report.case(case, samples, failures), flush=True)
+        for name, reason in failures.items():
+            print(f"{name}: {reason}\n", flush=True)
+    if "engine" in wanted:
+        text, data = engine.section()
+        print(report.section("The engine alone", "engine", text, data), flush=True)
+    if not options.cases and not options.only:
+        report.write()
+
+
+def import_section(contenders: list[Contender]) -> tuple[str, object]:
+    """CPU seconds of importing."""
+    found = importing(contenders)
+    rows: list[list[str]] = []
+    for name, times in found.items():
+        bare, runtime, client = (statistics.median(times[what]) for what in ("bare", "runtime", "client"))
+        rows.append([name, duration(bare), duration(client - bare), duration(client - max(bare, runtime))])
+    head = ["CPU", "bare interpreter", "client over it", "client over its runtime"]
+    return table(head, rows), found
+
+
+def connect_section(contenders: list[Contender]) -> tuple[str, object]:
+    """Opening an app."""
+    with serving(NEWEST) as port:
+        cold, warm = connecting(contenders, port)
+    floor = statistics.median(sample["seconds"] for sample in warm.get("floor", [{"seconds": float("nan")}]))
+    rows = [
+        [
+            name,
+            duration(cold[name][0]["seconds"]),
+            duration(wall := statistics.median(sample["seconds"] for sample in warm[name])),
+            f"{wall / floor:.2f}",
+            duration(statistics.median(sample["cpu"] for sample in warm[name])),
+        ]
+        for name in cold
+    ]
+    head = ["wall", "the first time in a process", "again, median of 10", "to the floor's two requests", "CPU"]
+    return table(head, rows), {"cold": cold, "again": warm}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,175 @@
+"""Runs cases: all contenders in turn within each round, so that what happens to the machine happens to all of them."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import trustme
+
+from benchmarks import replay
+from benchmarks.cases import Case
+from benchmarks.contenders import FLOOR, Contender, Worker, environment
+from benchmarks.link import Link
+from benchmarks.peers import FOLDER, ROOT
+from tests.servers.server import GradioServer
+
+CONCURRENCY: Final = 1000
+"""Jobs of a function that the server runs at a time: with fewer, it is its queue that is measured."""
+ROUND_TRIP: Final = 0.05
+EVENTS: Final = {"values": 20_000, "text": 10_000}
+STARTS: Final = 9
+"""How often each interpreter is started for the import case."""
+
+Samples = dict[str, list[dict[str, float]]]
+"""By contender: what each round took."""
+
+
+def run(cases: Sequence[Case], contenders: Sequence[Contender]) -> Iterator[tuple[Case, Samples, dict[str, str]]]:
+    """Run cases, those of one server next to each other; each with its samples, and why contenders are missing."""
+    for version in dict.fromkeys(case.version for case in cases):
+        with serving(version) as port:
+            for case in cases:
+                if case.version == version:
+                    yield case, *measure(case, contenders, port)
+
+
+def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Samples, dict[str, str]]:
+    """One case: fresh processes, a round to warm up, then rounds in turn."""
+    samples: Samples = {}
+    failures: dict[str, str] = {}
+    details = dict(case.details)
+    if case.do == "replay":
+        details["expected"] = replay.expected(case.version, EVENTS[case.version])
+    with ExitStack() as resources:
+        url = resources.enter_context(linked(case.link, port))
+        details_of_all = {"url": url, **details}
+        workers: list[Worker] = []
+        for contender in contenders:
+            if contender is FLOOR and not case.floor:
+                continue
+            worker = resources.enter_context(Worker(contender))
+            try:
+                worker.ask("open" if contender is FLOOR else "connect", url=url)
+                worker.ask(case.do, **details_of_all)
+            except RuntimeError as error:
+                failures[contender.name] = str(error)
+            else:
+                workers.append(worker)
+        for _ in range(case.rounds):
+            for worker in list(workers):
+                try:
+                    figures = worker.ask(case.do, **details_of_all)
+                except RuntimeError as error:
+                    failures[worker.contender.name] = str(error)
+                    workers.remove(worker)
+                else:
+                    samples.setdefault(worker.contender.name, []).append(figures)
+    return samples, failures
+
+
+def connecting(contenders: Sequence[Contender], port: int, again: int = 10) -> tuple[Samples, Samples]:
+    """Opening an app: for the first time in a process, and again."""
+    cold: Samples = {}
+    warm: Samples = {}
+    url = f"http://127.0.0.1:{port}"
+    with ExitStack() as resources:
+        workers = [resources.enter_context(Worker(contender)) for contender in contenders]
+        for worker in workers:
+            if worker.contender is FLOOR:
+                worker.ask("open", url=url)
+        for attempt in range(again + 1):
+            for worker in workers:
+                figures = worker.ask("connect", url=url)
+                (warm if attempt else cold).setdefault(worker.contender.name, []).append(figures)
+                if worker.contender is not FLOOR:
+                    worker.ask("close")
+    return cold, warm
+
+
+def importing(contenders: Sequence[Contender]) -> dict[str, dict[str, list[float]]]:
+    """CPU seconds of an interpreter that imports a client, one that imports its runtime only, and one that imports nothing."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for _ in range(STARTS):
+        for contender in contenders:
+            if contender.imports:
+                times = found.setdefault(contender.name, {"bare": [], "runtime": [], "client": []})
+                for what, modules in (
+                    ("bare", ""),
+                    ("runtime", contender.runtime),
+                    ("client", contender.imports),
+                ):
+                    times[what].append(_start(contender.command[0], f"import {modules}" if modules else "pass"))
+    return found
+
+
+def _start(python: str, program: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([python, "-c", program], check=True, env=environment())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@contextmanager
+def serving(version: str) -> Iterator[int]:
+    """The port of a server in a process of its own."""
+    if version in EVENTS:
+        command = [sys.executable, "-m", "benchmarks.replay", version, str(EVENTS[version])]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+            process.stdin.close()
+    else:
+        with GradioServer(version, "--concurrency", str(CONCURRENCY)) as server:
+            yield int(server.url.rpartition(":")[2])
+
+
+@contextmanager
+def linked(kind: str, port: int) -> Iterator[str]:
+    """The URL by which contenders reach the server."""
+    if not kind:
+        yield f"http://127.0.0.1:{port}"
+    elif kind == "far":
+        with Link(port, delay=ROUND_TRIP / 2) as link:
+            yield f"http://127.0.0.1:{link.port}"
+    else:
+        authority = trustme.CA()
+        certificates = FOLDER / "authority.pem"
+        authority.cert_pem.write_to_path(certificates)
+        context = server_context(authority)
+        with Link(port, tls=context) as link, trusting(certificates):
+            yield f"https://localhost:{link.port}"
+
+
+def server_context(authority: trustme.CA) -> Any:
+    """For a server on this machine."""
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+@contextmanager
+def trusting(certificates: Path) -> Iterator[None]:
+    """Let the processes that start in the meantime take this authority's word."""
+    names = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(certificates)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
