@@ -24,10 +24,17 @@ OTHERS = ("import", "connect", "engine")
 
 def main() -> None:
     """Run what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("cases", nargs="*", metavar="CASE")
     parser.add_argument("--list", action="store_true", help="say which cases there are")
-    parser.add_argument("--only", action="append", metavar="CONTENDER", help="floor, sync, asyncio, 'anyio on trio', trio, @gradio/client, gradio_client")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="CONTENDER",
+        help="floor, sync, asyncio, 'anyio on trio', trio, @gradio/client, gradio_client",
+    )
     options = parser.parse_args()
     names = [*OTHERS, *(case.name for case in CASES)]
     if options.list:
@@ -88,7 +95,13 @@ def connect_section(contenders: list[Contender]) -> tuple[str, object]:
         ]
         for name in cold
     ]
-    head = ["wall", "the first time in a process", "again, median of 10", "to the floor's two requests", "CPU"]
+    head = [
+        "wall",
+        "the first time in a process",
+        "again, median of 10",
+        "to the floor's two requests",
+        "CPU",
+    ]
     return table(head, rows), {"cold": cold, "again": warm}
 
 

@@ -42,8 +42,22 @@ def _ours(name: str, worker: str, *arguments: str, imports: str, runtime: str = 
 FLOOR: Final = Contender("floor", (sys.executable, str(WORKERS / "floor.py")))
 OURS: Final = (
     _ours("sync", "ours_sync.py", imports="gradio_sansio_sync"),
-    _ours("asyncio", "ours_async.py", "anyio", "asyncio", imports="gradio_sansio_anyio", runtime="anyio, asyncio"),
-    _ours("anyio on trio", "ours_async.py", "anyio", "trio", imports="gradio_sansio_anyio, trio", runtime="anyio, trio"),
+    _ours(
+        "asyncio",
+        "ours_async.py",
+        "anyio",
+        "asyncio",
+        imports="gradio_sansio_anyio",
+        runtime="anyio, asyncio",
+    ),
+    _ours(
+        "anyio on trio",
+        "ours_async.py",
+        "anyio",
+        "trio",
+        imports="gradio_sansio_anyio, trio",
+        runtime="anyio, trio",
+    ),
     _ours("trio", "ours_async.py", "trio", "trio", imports="gradio_sansio_trio", runtime="trio"),
 )
 PEERS: Final = {

@@ -205,7 +205,10 @@ def section() -> tuple[str, dict[str, object]]:
     longs = {size: min(stream("values", size) for _ in range(ROUNDS)) / size for size in STREAMS}
     lines = {size: min(line(size) for _ in range(ROUNDS)) / size for size in LINES}
     grown = {
-        count: [min(column) / count for column in zip(*(jobs(count) for _ in range(max(3, 300 // count))), strict=True)]
+        count: [
+            min(column) / count
+            for column in zip(*(jobs(count) for _ in range(max(3, 300 // count))), strict=True)
+        ]
         for count in JOBS
     }
     held = {count: memory(count) for count in JOBS}

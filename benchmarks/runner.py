@@ -31,7 +31,9 @@ Samples = dict[str, list[dict[str, float]]]
 """By contender: what each round took."""
 
 
-def run(cases: Sequence[Case], contenders: Sequence[Contender]) -> Iterator[tuple[Case, Samples, dict[str, str]]]:
+def run(
+    cases: Sequence[Case], contenders: Sequence[Contender]
+) -> Iterator[tuple[Case, Samples, dict[str, str]]]:
     """Run cases, those of one server next to each other; each with its samples, and why contenders are missing."""
     for version in dict.fromkeys(case.version for case in cases):
         with serving(version) as port:
@@ -105,7 +107,9 @@ def importing(contenders: Sequence[Contender]) -> dict[str, dict[str, list[float
                     ("runtime", contender.runtime),
                     ("client", contender.imports),
                 ):
-                    times[what].append(_start(contender.command[0], f"import {modules}" if modules else "pass"))
+                    times[what].append(
+                        _start(contender.command[0], f"import {modules}" if modules else "pass")
+                    )
     return found
 
 

@@ -104,7 +104,10 @@ class Driver(ABC):
         if freed:
             self.engine.consumed(job, freed, self.now())
 
-    def _perform(self, action: Command | AppOpened | AppClosed | AppFailed | Logged | SpaceChanged) -> None:
+    def _perform(
+        self,
+        action: Command | AppOpened | AppClosed | AppFailed | Logged | SpaceChanged | DownloadEvent,
+    ) -> None:
         match action:
             case Send() | StartTls() | ShutdownWrite() | PauseReading() | ResumeReading() | Close():
                 self.operate(action)
@@ -633,9 +636,9 @@ class AsyncAppBase(AppBase[A], Driver):
     async def checkpoint(self) -> None:
         """Let others run, and be cancelled."""
 
-    @abstractmethod
     async def checkpoint_if_cancelled(self) -> None:
-        """Be cancelled."""
+        """Be cancelled. A runtime that has nothing faster for it than ``checkpoint`` may leave it at that."""
+        await self.checkpoint()
 
     @abstractmethod
     def unhandled(self, error: Exception) -> None:

@@ -63,7 +63,9 @@ class Connection:
         # Many servers end without TLS's own goodbye; HTTP knows by itself whether a body is whole.
         self._endings = (ssl.SSLEOFError,)
         self.handshaking = True
-        self.sock = self._tls = context.wrap_socket(self.sock, server_hostname=server_name, do_handshake_on_connect=False)
+        self.sock = self._tls = context.wrap_socket(
+            self.sock, server_hostname=server_name, do_handshake_on_connect=False
+        )
 
     def shake_hands(self) -> bool:
         """Go on with the handshake; True once it is done."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, Literal
-
-from msgspec import Struct, field
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
 from gradio_sansio.errors import (
@@ -35,7 +34,8 @@ JSON_HEADERS: Final = (("content-type", "application/json"), ("x-gradio-user", "
 """The second tells an app that no page is calling; official clients send it too."""
 
 
-class App(Struct):
+@dataclass
+class App:
     address: Address
     config: Config
     """It grows with what is rendered while the app is used; so do the endpoints."""
