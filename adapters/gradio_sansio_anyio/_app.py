@@ -169,8 +169,7 @@ class App(AsyncApp[Submission]):
     async def checkpoint(self) -> None:
         await anyio.lowlevel.checkpoint()
 
-    async def checkpoint_if_cancelled(self) -> None:
-        await anyio.lowlevel.checkpoint_if_cancelled()
+    checkpoint_if_cancelled = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
 
     def unhandled(self, error: Exception) -> None:
         report_exception(error)
