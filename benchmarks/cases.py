@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 NEWEST: Final = "6.31.0"
@@ -14,7 +16,7 @@ class Case(NamedTuple):
     name: str
     title: str
     do: str
-    details: dict[str, Any] = {}
+    details: Mapping[str, Any] = MappingProxyType({})
     units: int = 1
     """By what the figures are divided: calls, jobs or events in one operation."""
     unit: str = "call"

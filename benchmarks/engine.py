@@ -217,9 +217,12 @@ def section() -> tuple[str, dict[str, object]]:
         [f"{count:,}", f"{submit * 1e6:.0f} us", f"{told / 4 * 1e6:.1f} us", f"{held[count] / 1024:.1f} KiB"]
         for count, (submit, told) in grown.items()
     ]
+    summary = (
+        f"A streamed value of 290 bytes takes {values * 1e6:.1f} us ({290 / values / 1e6:.0f} MB a second),"
+        f" a token of a text that grows to 10,000 {text * 1e6:.1f} us.\n"
+    )
     pages = [
-        f"A streamed value of 290 bytes takes {values * 1e6:.1f} us, which is {290 / values / 1e6:.0f} MB a second;"
-        f" a token of a text that grows to 10,000, {text * 1e6:.1f} us.\n",
+        summary,
         table(["open jobs", "submit", "message, one in each read", "memory, by job"], rows),
         table(
             ["one line of", *(f"{size / 1e6:g} MB" for size in lines)],
