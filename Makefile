@@ -20,7 +20,7 @@ help:
 	@echo "make mutants plant faults in the core, each of which its tests must catch"
 	@echo "make trust   all of these at length, and the page docs/trust.md of what was counted; takes hours"
 	@echo "make check   linter, formatter, both type checkers, type completeness"
-	@echo "make bench   measure, next to the official clients: writes docs/benchmarks.md, and a file of 1 GiB with a real server"
+	@echo "make bench   measure, next to the official clients: writes docs/benchmarks.md; then a file of 1 GiB with a real server"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make soak    random work with random faults; MINUTES=30"
 	@echo "make docs    build the documentation as a site, in site/"
