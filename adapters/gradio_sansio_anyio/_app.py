@@ -169,7 +169,7 @@ class App(AsyncApp[Submission]):
     async def checkpoint(self) -> None:
         await anyio.lowlevel.checkpoint()
 
-    checkpoint_if_cancelled = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
+    checkpoint_if_cancelled = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)  # pyright: ignore[reportAssignmentType]
 
     def unhandled(self, error: Exception) -> None:
         report_exception(error)
