@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.docs.pages import DOCS, ROOT, examples, run
+from tests.live.jobs import PICTURE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ ELSEWHERE = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [name for name, found in PAGES.items() if found and name not in ELSEWHERE])
 def test_examples(page: str, server: GradioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cat.png").write_bytes(PICTURE)
     (tmp_path / "notes.txt").write_text("a note", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
