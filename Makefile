@@ -62,12 +62,14 @@ docs: .venv-docs/made
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
 	@echo "the site is in site/: open site/index.html"
 
-# Besides the tools in Python, the library that draws the diagrams in the reader's browser: from npm, so that no page loads it from
-# elsewhere.
+# Besides the tools in Python, what pages need in a browser: from npm, so that none loads it from elsewhere.
 .venv-docs/made: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-docs
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	cd .venv-docs && npm pack --silent mermaid@11.17.2 && tar -xzf mermaid-11.17.2.tgz package/dist/mermaid.min.js
+	mkdir .venv-docs/npm
+	cd .venv-docs/npm && npm pack --silent mermaid@11.17.2 iframe-worker@1.0.4
+	cd .venv-docs/npm && tar -xzOf mermaid-11.17.2.tgz package/dist/mermaid.min.js > mermaid.js
+	cd .venv-docs/npm && tar -xzOf iframe-worker-1.0.4.tgz package/shim/index.js > iframe-worker.js
 	@touch $@
 
 .PHONY: fuzz mutants trust

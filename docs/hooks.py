@@ -1,7 +1,7 @@
-"""What the site needs beyond MkDocs: pages that stand at the root of the repository, links into it, and the library that draws diagrams.
+"""What the site needs beyond MkDocs: pages that stand at the root of the repository, links into it, and two libraries for the browser.
 
 The same Markdown is read in the repository, where links go to files. On the site those to pages become pages, and those to code
-become plain text; one that leads nowhere stays, and MkDocs refuses it.
+become plain text; one that leads nowhere stays, and MkDocs refuses it. No page loads anything from elsewhere.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
@@ -26,9 +27,14 @@ AT_THE_ROOT = {
 }
 MEASURED = {"versions.md", "benchmarks.md", "faults.md", "trust.md"}
 """Pages that a run writes: the site is built without those whose run hasn't been made."""
-MERMAID = ROOT / ".venv-docs" / "package" / "dist" / "mermaid.min.js"
+SCRIPTS = ("mermaid.js", "iframe-worker.js")
+"""What draws the diagrams, and what lets the search work on pages that are opened from a folder."""
+NPM = ROOT / ".venv-docs" / "npm"
+WORKER = "https://unpkg.com/iframe-worker/shim"
+"""From where the theme would load the latter."""
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])+)\]\(([^()\s#]+)(#[^()\s]*)?\)")
+FOREIGN = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -40,7 +46,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, page in AT_THE_ROOT.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / name)))
-    files.append(File.generated(config, "mermaid.min.js", abs_src_path=str(MERMAID)))
+    for name in SCRIPTS:
+        files.append(File.generated(config, name, abs_src_path=str(NPM / name)))
     return files
 
 
@@ -52,6 +59,20 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         out += [_linked(markdown[end : code.start()], source), code[0]]
         end = code.end()
     return "".join([*out, _linked(markdown[end:], source)])
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    output = output.replace(WORKER, "iframe-worker.js")
+    foreign = FOREIGN.search(output)
+    if foreign:
+        raise PluginError(f"{page.file.src_uri} loads something from elsewhere: {foreign[0]}")
+    return output
+
+
+def on_post_template(output_content: str, template_name: str, **_: Any) -> str:
+    return (
+        output_content.replace(WORKER, "iframe-worker.js") if template_name == "404.html" else output_content
+    )
 
 
 def _linked(text: str, source: Path) -> str:
