@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PLAIN, ASYNCIO, JOB, SHOW, FILES, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-(SHELL,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+SHELL = {
+    page: re.findall(r"```console\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    for page in ("README.md", "docs/cli.md")
+}
 TRIO = ASYNCIO.replace("gradio_sansio_anyio", "gradio_sansio_trio").replace(
     "import asyncio\n", "import trio\n"
 )
@@ -83,14 +86,15 @@ def test_a_progress_display(server: GradioServer, capsys: pytest.CaptureFixture[
     assert "running" in capsys.readouterr().err
 
 
-def test_from_a_shell(server: GradioServer) -> None:
+@pytest.mark.parametrize("page", SHELL)
+def test_from_a_shell(page: str, server: GradioServer) -> None:
     # Without jq: what it is asked for is easily had.
-    jq = f"{sys.executable} -c 'import json, sys; [print(json.dumps(json.loads(line)[\"data\"][0])) for line in sys.stdin]'"
-    for example in SHELL.split("$ ")[1:]:
+    jq = f"{sys.executable} -c 'import json, sys; [print(json.dumps(json.loads(line)[\"data\"][NR])) for line in sys.stdin]'"
+    (shell,) = SHELL[page]
+    for example in shell.split("$ ")[1:]:
         command, _, expected = example.partition("\n")
-        command = command.replace("gradio-sansio", f"{sys.executable} -m gradio_sansio_cli").replace(
-            "jq .data[0]", jq
-        )
+        command = command.replace("gradio-sansio", f"{sys.executable} -m gradio_sansio_cli")
+        command = re.sub(r"jq \.data\[(\d)\]", lambda asked: jq.replace("NR", asked[1]), command)
         done = subprocess.run(
             ["sh", "-c", command.replace(ADDRESS, server.url)],
             capture_output=True,
