@@ -56,7 +56,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     out: list[str] = []
     end = 0
     for code in FENCED.finditer(markdown):
-        out += [_linked(markdown[end : code.start()], source), code[0]]
+        out += [_linked(markdown[end : code.start()], source), _fenced(code[0])]
         end = code.end()
     return "".join([*out, _linked(markdown[end:], source)])
 
@@ -73,6 +73,11 @@ def on_post_template(output_content: str, template_name: str, **_: Any) -> str:
     return (
         output_content.replace(WORKER, "iframe-worker.js") if template_name == "404.html" else output_content
     )
+
+
+def _fenced(block: str) -> str:
+    # On a phone a diagram scrolls; shrunk to fit, it couldn't be read.
+    return f'<div class="diagram" markdown>\n\n{block}\n\n</div>' if block.startswith("```mermaid") else block
 
 
 def _linked(text: str, source: Path) -> str:
