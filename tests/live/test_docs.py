@@ -35,6 +35,11 @@ def test_examples(page: str, server: GradioServer, tmp_path: Path, monkeypatch: 
             run(example, names, server.url)
 
 
+def test_no_block_is_overlooked() -> None:
+    for page, found in PAGES.items():
+        assert len(found) == (DOCS / page).read_text(encoding="utf-8").count("```python\n"), page
+
+
 def test_what_is_not_run_has_a_reason() -> None:
     marked = [example for found in PAGES.values() for example in found if example.reason is not None]
     assert all(example.reason for example in marked)
