@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any, ClassVar
 
 
 class Symbol(Enum):
@@ -11,4 +12,4 @@ class Symbol(Enum):
     The hash of a plain ``Enum`` is a function in Python: 0.2 us, several times for each message of a stream.
     """
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Any] = object.__hash__

@@ -111,8 +111,10 @@ def _plain(value: object) -> object:
     """
     if type(value).__name__ in _MISSING:
         return None
-    if hasattr(value, "columns") and callable(to_numpy := getattr(value, "to_numpy", None)):
-        return {"headers": [str(column) for column in value.columns], "data": to_numpy()}
+    columns: Any = getattr(value, "columns", None)
+    to_numpy: Any = getattr(value, "to_numpy", None)
+    if columns is not None and callable(to_numpy):
+        return {"headers": [str(column) for column in columns], "data": to_numpy()}
     for method in ("tolist", "isoformat"):
         if callable(convert := getattr(value, method, None)):
             return convert()
