@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
 
 class Symbol(Enum):
@@ -12,4 +12,8 @@ class Symbol(Enum):
     The hash of a plain ``Enum`` is a function in Python: 0.2 us, several times for each message of a stream.
     """
 
-    __hash__: ClassVar[Any] = object.__hash__
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+    else:
+        __hash__ = object.__hash__
