@@ -182,12 +182,14 @@ def test_1_misuse_raises() -> None:
         lambda: engine.tls_started(ConnectionId(1), 0.0),
         lambda: engine.config,
         lambda: engine.api_info,
+        lambda: engine.url,
     ]
     for call in calls:
         with pytest.raises(LocalProtocolError) as caught:
             call()
         assert caught.value.state
     world = World()
+    assert world.engine.url.rstrip("/") == URL.rstrip("/")
     world.close()
     with pytest.raises(LocalProtocolError, match="closed"):
         world.submit("/predict", "hi")

@@ -30,7 +30,7 @@ from gradio_sansio.testing import (
 )
 from gradio_sansio.tracing import HIDDEN, MOST, Recorder
 from tests.core.test_transcripts import CALLS, SHARED, VERSIONS, plain, recorded
-from tests.core.virtual import URL, entropy
+from tests.core.virtual import URL, World, entropy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,3 +254,13 @@ def test_a_failure_to_connect_is_in_it() -> None:
         True,
         False,
     ]
+
+
+def test_a_websocket_that_the_server_ends_is_in_it() -> None:
+    world = World(version=(3, 50, 2), trace=str)
+    job = world.submit("/single", 50)
+    world.run(2.5)
+    world.server._reset({"event_id": world.there(job).event_id})
+    assert world.error(job, within=5.0)
+    entries = read_transcript("".join(world.engine.drain_trace()))
+    assert repr(entries[-1].what) == "Close(code=1000)"

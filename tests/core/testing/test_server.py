@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import h11
 import pytest
 
+from gradio_sansio import Disconnected
 from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Sleep, function
 from gradio_sansio.testing.functions import edits
 from gradio_sansio.testing.jobs import JobState
-from tests.core.virtual import APP, echo
+from tests.core.virtual import APP, World, echo
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -428,3 +429,12 @@ def test_a_function_is_called_as_it_is_written() -> None:
     assert (first["parameter_name"], "parameter_has_default" in first) == ("name", False)
     assert (second["parameter_name"], second["parameter_default"]) == ("greeting", "hello")
     assert info["named_endpoints"]["/other"]["returns"][0]["component"] == "Json"
+
+
+def test_a_reset_ends_the_stream_of_a_running_job_before_4_9() -> None:
+    world = World(version=(4, 0, 2))
+    job = world.submit("/single", 50)
+    world.run(2.5)
+    world.server._reset({"event_id": world.there(job).event_id})
+    assert isinstance(world.error(job, within=5.0), Disconnected)
+    assert world.values(job) == [0, 1]

@@ -975,6 +975,19 @@ def test_a_job_that_ends_as_it_is_cancelled_costs_the_others_nothing(version: tu
     world.finish()
 
 
+def test_a_stream_that_broke_over_the_last_job_is_not_opened_again() -> None:
+    world = World(version=FOUR)
+    job = world.submit("/single", 50)
+    world.run(1.5)
+    world.cancel(job)
+    world.server.emit(
+        {"msg": "unexpected_error", "event_id": None, "message": repr(world.there(job).event_id)}
+    )
+    world.run(5.0)
+    assert world.streams == 1
+    world.finish()
+
+
 def test_an_unexpected_error_that_names_no_job_of_ours_ends_the_session() -> None:
     world = World(version=FOUR)
     job = world.submit("/count", 20, 0.5)
