@@ -95,7 +95,7 @@ servers:
 	@$(PYTHON) tests/servers/environments.py
 
 versions: .venv/made servers
-	$(BIN)/pytest tests/live/test_versions.py tests/live/test_random_cancels.py --versions-page docs/versions.md
+	VERSIONS_PAGE=docs/versions.md $(BIN)/pytest tests/live/test_versions.py tests/live/test_random_cancels.py
 
 newest-server:
 	@$(PYTHON) tests/servers/environments.py --newest

@@ -105,7 +105,15 @@ def make_engine(
     *,
     only_status: bool = False,
 ) -> Engine:
-    """An engine with this machine's clock of the day, random bytes, files and environment behind it."""
+    """An engine with this machine's clock of the day, random bytes, files and environment behind it.
+
+    Raises:
+        TypeError: there is no such option.
+    """
+    known = DuplicateOptions.__annotations__ if duplicate else Options.__annotations__
+    for name in options:
+        if name not in known:
+            raise TypeError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
     proxy = options.get("proxy")
     trace = options.get("trace")
     make = FileEngine if trace is None else functools.partial(_TracedEngine, trace)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradio_sansio import ConnectError, Engine
+from gradio_sansio import ConnectError, Engine, JobCancelled
 from gradio_sansio.commands import (
     AbortExchange,
     CloseSocket,
@@ -261,6 +261,6 @@ def test_a_websocket_that_the_server_ends_is_in_it() -> None:
     job = world.submit("/single", 50)
     world.run(2.5)
     world.server._reset({"event_id": world.there(job).event_id})
-    assert world.error(job, within=5.0)
+    assert isinstance(world.error(job, within=5.0), JobCancelled)
     entries = read_transcript("".join(world.engine.drain_trace()))
     assert repr(entries[-1].what) == "Close(code=1000)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import threading
 import time
@@ -32,10 +33,6 @@ OUTCOMES = pytest.StashKey[list[Outcome]]()
 STOPS = pytest.StashKey[list[Stop]]()
 SHOWN = 40  # lines of each server's output in a report
 SETTLE = 1.0  # seconds for what a test began to end after it
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--versions-page", type=Path, help="write to this file what was found about versions")
 
 
 class StartServer(Protocol):
@@ -168,8 +165,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    path = session.config.getoption("--versions-page")
-    if path is not None:
+    path = os.environ.get("VERSIONS_PAGE")
+    if path:
         stash = session.config.stash
         outcomes, stops = stash.setdefault(OUTCOMES, []), stash.setdefault(STOPS, [])
-        write_page(path, outcomes, stops, WAYS)
+        write_page(Path(path), outcomes, stops, WAYS)

@@ -83,6 +83,12 @@ async def test_source(way: Way, server: GradioServer) -> None:
                 pytest.fail("that is no source")
 
 
+async def test_an_option_that_there_is_not(way: Way, server: GradioServer) -> None:
+    with pytest.raises(TypeError, match="no option 'hf_tokn'; there are auth, deadline"):
+        async with way.client(server.url, hf_tokn="hf_x"):
+            pytest.fail("a misspelt option is not to be left out in silence")
+
+
 async def test_token(way: Way, server: GradioServer) -> None:
     """To the origin that the caller named with it, in every request; this machine may be spoken to in the clear."""
     async with way.client(server.url, hf_token="hf_secret") as app:
