@@ -10,7 +10,6 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
@@ -169,7 +168,8 @@ class App(AsyncApp[Submission]):
     async def checkpoint(self) -> None:
         await anyio.lowlevel.checkpoint()
 
-    checkpoint_if_cancelled = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)  # pyright: ignore[reportAssignmentType]
+    async def checkpoint_if_cancelled(self) -> None:
+        await anyio.lowlevel.checkpoint_if_cancelled()
 
     def unhandled(self, error: Exception) -> None:
         report_exception(error)
