@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
+from msgspec import to_builtins
 
 from gradio_sansio import AuthError, Data, __version__
 from gradio_sansio_cli._output import emit, emit_json
@@ -102,7 +103,7 @@ def api(run: Run, source: str) -> None:
     with run.connect(source) as app:
         info = app.view_api()
         if run.as_json:
-            emit_json(asdict(info))
+            emit_json(to_builtins(info))
         else:
             emit(clean(str(info)))
 
