@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
@@ -14,7 +15,7 @@ from gradio_sansio import AuthError, Data, __version__
 from gradio_sansio_cli._output import emit, emit_json
 from gradio_sansio_cli._run import NAME, Run, carry_out, with_options
 from gradio_sansio_cli._space import ask, described
-from gradio_sansio_cli._values import payload, protect_numbers
+from gradio_sansio_cli._values import check_text, payload, protect_numbers
 from gradio_sansio_progress import clean
 from gradio_sansio_sync import duplicate as make_copy
 
@@ -32,17 +33,19 @@ ENDPOINT begins with a slash. Left out, it is /predict, or the only one there is
 A VALUE is
   5  true  null  [1,2]  '{"a":1}'   JSON
   hello  'two words'                a text
-  '"5"'  '"a=b"'  '"@me"'           a text that looks like something else
+  @cat.png  @https://host/cat.png   a file, or one that the server fetches
+  '"5"'  '"a=b"'  @@me              a text that looks like something else
   name=VALUE                        a parameter by its name
 Values by name may come in any order; those with a default may be left out.
+Several files for one parameter are given by its name: in=@a.txt in=@b.txt
 After -- a text may begin with a dash."""
 ENDS: Final = """\b
 Results go to standard output; progress, messages and errors go to standard
 error. Exit codes:
   0    done
-  2    the command line is wrong, or a file can't be read or written
+  2    the command line is wrong, or a file can't be written
   3    the app's function failed
-  4    the endpoint or its arguments were refused
+  4    the endpoint or its arguments were refused, or a file can't be read
   5    not reached, connection lost, or timed out
   6    login or token wrong or missing
   7    Space not running, queue full, quota or rate used up
@@ -77,10 +80,19 @@ def command(help: str) -> Callable[[Callable[..., None]], click.Command]:  # noq
     return decorate
 
 
+DIRECTORY: Final = click.Path(exists=True, file_okay=False, writable=True, path_type=Path)
+
+
 def calling(function: Callable[..., None]) -> Callable[..., None]:
     """The arguments of a call."""
     function = click.option(
         "--endpoint", metavar="NAME", help="The endpoint's name or number; then all arguments are values."
+    )(function)
+    function = click.option(
+        "--output",
+        type=DIRECTORY,
+        metavar="DIR",
+        help="Download the files of the result, the last value, into this directory, and print their paths.",
     )(function)
     function = click.argument("arguments", nargs=-1, metavar="[ENDPOINT] [VALUE]...")(function)
     return click.argument("source")(function)
@@ -110,13 +122,16 @@ def api(run: Run, source: str) -> None:
 
 @command(f"Call an endpoint and print its result: the last value, where it yields several.{SOURCE}{VALUES}")
 @calling
-def predict(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | None) -> None:
+def predict(
+    run: Run, source: str, arguments: tuple[str, ...], endpoint: str | None, output: Path | None
+) -> None:
     call = Call(arguments, endpoint)
     with run.connect(source) as app:
         submission = app.submit(call.endpoint, call.payload, timeout=run.left())
         for event in submission.events():
             run.show(event)
-        run.emit(submission.result())
+        result = submission.result()
+        run.emit(result, None if output is None else run.save_all(app, result, output))
 
 
 @command(
@@ -124,7 +139,9 @@ def predict(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | N
     f" printed.{SOURCE}{VALUES}"
 )
 @calling
-def submit(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | None) -> None:
+def submit(
+    run: Run, source: str, arguments: tuple[str, ...], endpoint: str | None, output: Path | None
+) -> None:
     call = Call(arguments, endpoint)
     with run.connect(source) as app:
         submission = app.submit(call.endpoint, call.payload, timeout=run.left())
@@ -133,7 +150,29 @@ def submit(run: Run, source: str, arguments: tuple[str, ...], endpoint: str | No
                 run.emit(event)
             else:
                 run.show(event)
-        submission.result()
+        result = submission.result()
+        if output is not None:
+            run.emit_paths(run.save_all(app, result, output).values())
+
+
+@command(
+    "Download a file that an app returned, and print where it is. FILE is its path on the server, or its URL, as"
+    f" results name it.{SOURCE}"
+)
+@click.argument("source")
+@click.argument("file")
+@click.option(
+    "--to",
+    "--output",
+    type=DIRECTORY,
+    metavar="DIR",
+    default=".",
+    help="The directory to save it in. Default: the current one.",
+)
+def download(run: Run, source: str, file: str, to: Path) -> None:
+    check_text(file)
+    with run.connect(source) as app:
+        run.emit_paths([run.save(app, file, to)])
 
 
 SPACE: Final = "\n\nSPACE is user/space-name, or the address of its page on the Hub."

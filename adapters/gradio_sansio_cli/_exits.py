@@ -25,11 +25,11 @@ class Exit(IntEnum):
 
     DONE = 0
     USAGE = 2
-    """The command line is wrong, or a file that it names can't be read or written."""
+    """The command line is wrong, or a file can't be written."""
     APP = 3
     """The app's function failed."""
     REFUSED = 4
-    """The endpoint or its arguments were refused."""
+    """The endpoint or its arguments were refused; a file that can't be read is one."""
     LOST = 5
     """The app was not reached, the connection was lost, or a time limit passed."""
     AUTH = 6

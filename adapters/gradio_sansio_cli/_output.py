@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import click
 import msgspec
 
-from gradio_sansio import Data
+from gradio_sansio import Data, FileData
+from gradio_sansio.files import shown_url
 from gradio_sansio.session.shapes import is_list, is_mapping
 from gradio_sansio_progress import clean
 from gradio_sansio_progress._text import BIDI
@@ -55,11 +57,22 @@ def data_object(data: Data) -> dict[str, Any]:
     return {"data": data.data, "endpoint": data.endpoint, "fn_index": data.fn_index, "time": data.time}
 
 
-def readable(value: Any) -> str:
-    """A text as it is but for what could steer a terminal; anything else as JSON, with that escaped."""
+def readable(value: Any, saved: Mapping[FileData, Path]) -> str:
+    """A text as it is but for what could steer a terminal; anything else as JSON, with that escaped.
+
+    A file is where it was saved, or else where it can be had.
+    """
+
+    def plain(part: Any) -> Any:
+        if not isinstance(part, FileData):
+            return msgspec.to_builtins(part)
+        return str(saved[part]) if part in saved else _address(part)
+
+    if isinstance(value, FileData):
+        value = plain(value)
     if isinstance(value, str):
         return clean(value)
-    text = json.dumps(value, ensure_ascii=False, default=msgspec.to_builtins)
+    text = json.dumps(value, ensure_ascii=False, default=plain)
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -78,6 +91,12 @@ def _stdout() -> TextIO:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # as in a process without one
         raise click.UsageError("there is no standard output to write the result to.")
     return sys.stdout
+
+
+def _address(file: FileData) -> str:
+    address = file.url or file.path or ""
+    # The content of a file is no address, and one is no more than a line.
+    return shown_url(address) if address[:5].lower() == "data:" else " ".join(address.splitlines())
 
 
 def _finite(value: Any) -> Any:

@@ -6,20 +6,32 @@ import functools
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+from threading import Timer
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
 import click
 
-from gradio_sansio import Data, DeadlineExceeded, GradioError, SpaceStatus
+from gradio_sansio import (
+    Data,
+    DeadlineExceeded,
+    FileData,
+    GradioError,
+    JobCancelled,
+    LocalProtocolError,
+    SpaceStatus,
+)
+from gradio_sansio.files import replace_files, shown_url
 from gradio_sansio.inbox import Value
 from gradio_sansio_cli._connecting import Connecting, seconds
 from gradio_sansio_cli._exits import Exit, code_of
 from gradio_sansio_cli._output import data_object, emit, emit_json, finish_streams, prepare_streams, readable
 from gradio_sansio_cli._space import described
-from gradio_sansio_progress import Display, one_line
+from gradio_sansio_progress import Display, clean, one_line
+from gradio_sansio_sync import App
 from gradio_sansio_system import LOGGER
 
 NAME: Final = "gradio-sansio"
@@ -79,14 +91,53 @@ class Run(Connecting):
         if self._display is not None:
             self._display.put(event)
 
-    def emit(self, data: Data) -> None:
-        """A result: one object, or each output in a line of its own."""
+    def emit(self, data: Data, saved: Mapping[FileData, Path] | None = None) -> None:
+        """A result: one object, or each output in a line of its own. What was saved of it is told, too."""
         with self._aside():
-            if self.as_json:
+            if not self.as_json:
+                for value in data:
+                    emit(readable(value, saved or {}))
+            elif saved is None:
                 emit_json(data_object(data))
             else:
-                for value in data:
-                    emit(readable(value))
+                emit_json(data_object(data) | _named(saved.values()))
+
+    def emit_paths(self, paths: Iterable[Path]) -> None:
+        """Files that were saved: one object, or each in a line of its own."""
+        with self._aside():
+            if self.as_json:
+                emit_json(_named(paths))
+            else:
+                for path in paths:
+                    emit(clean(str(path)))
+
+    def save(self, app: App, file: FileData | str, to: Path) -> Path:
+        """Download a file. ``--timeout`` holds for that, too."""
+        shown = file if isinstance(file, str) else file.orig_name or file.path or "a file"
+        self.say(f"downloading {one_line(shown_url(shown))}")
+        left = self.left()
+        if left is None:
+            return app.download(file, to)
+        late = Timer(left, app.close)
+        late.start()
+        try:
+            return app.download(file, to)
+        except (JobCancelled, LocalProtocolError):
+            # It was closed, which nobody else does.
+            raise DeadlineExceeded("the download took too long", limit="timeout") from None
+        finally:
+            late.cancel()
+
+    def save_all(self, app: App, data: Data, to: Path) -> dict[FileData, Path]:
+        """Download the files of a result, each once."""
+        saved: dict[FileData, Path] = {}
+
+        def save(file: FileData) -> None:
+            if file not in saved:
+                saved[file] = self.save(app, file, to)
+
+        replace_files(data.data, FileData, save)
+        return saved
 
     def _aside(self) -> AbstractContextManager[None]:
         return nullcontext() if self._display is None else self._display.aside()
@@ -102,6 +153,10 @@ class Run(Connecting):
         LOGGER.removeHandler(self._handler)
         if self._display is not None:
             self._display.close()
+
+
+def _named(saved: Iterable[Path]) -> dict[str, list[str]]:
+    return {"saved": [str(path) for path in saved]}
 
 
 def with_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -1,7 +1,7 @@
 """Values as they stand on a command line.
 
-A VALUE is, in this order: ``name=value`` for a parameter by its name, JSON, or a bare string.
-A text that looks like one of the former is written as JSON: ``'"a=b"'``.
+A VALUE is, in this order: ``name=value`` for a parameter by its name, ``@path`` for a file, JSON, or a bare string.
+A text that looks like one of the former is written as JSON: ``'"a=b"'``; one that begins with an @ also with two: ``@@me``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 import click
+
+from gradio_sansio import InputFile, handle_file
 
 # The name may be a label with spaces in it (servers before 4.23 know no others), and stands in quotes then.
 _NAMED: Final = re.compile(r'([^\W\d]\w*|"(?:[^"\\]|\\.)*+")=(.*)', re.DOTALL)
@@ -32,9 +34,14 @@ def payload(values: Iterable[str]) -> list[Any] | dict[str, Any]:
             positional.append(value(text))
             continue
         name = value(found[1]) if found[1].startswith('"') else found[1]
-        if name in named:
-            raise click.UsageError(f"the parameter {name!r} is given twice.")
-        named[name] = value(found[2])
+        given = value(found[2])
+        if name not in named:
+            named[name] = given
+        elif isinstance(given, InputFile) and isinstance(named[name], (InputFile, _Files)):
+            before = named[name]
+            named[name] = _Files([*(before if isinstance(before, _Files) else [before]), given])
+        else:
+            raise click.UsageError(f"the parameter {name!r} is given twice, which only files can be.")
     if positional and named:
         raise click.UsageError(
             "values are given either all by position or all as name=value;"
@@ -49,14 +56,13 @@ def value(text: str) -> Any:
     Raises:
         click.UsageError: it can't be understood.
     """
-    if text.startswith("@"):
-        raise click.UsageError(
-            f"files can't be given yet; a text with an @ is written as JSON: '\"{text}\"'."
-        )
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise click.UsageError(f"the value {text!a} is not valid text in this locale's encoding.") from None
+    if text.startswith("@") and not text.startswith("@@"):
+        if text == "@":
+            raise click.UsageError("a file is written as @path, and a text that begins with an @ as @@text.")
+        return handle_file(text[1:])
+    check_text(text)
+    if text.startswith("@@"):
+        return text[1:]
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
@@ -73,9 +79,21 @@ def value(text: str) -> Any:
         ) from None
 
 
+def check_text(text: str) -> None:
+    """Refuse bytes that are no text. Names of files may have them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"the value {text!a} is not valid text in this locale's encoding.") from None
+
+
 def protect_numbers(arguments: list[str]) -> list[str]:
     """So that ``-5`` is a value and no option: JSON takes no notice of a space, and the parser of options does."""
     return [f" {text}" if _NUMBER.fullmatch(text) else text for text in arguments]
+
+
+class _Files(list[InputFile]):
+    """Several files for one parameter, each of which was given by its name."""
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\x1b[2Jred\x1b[0m \x9b31m\x90q\x9c\u202egnp.exe\u2066 \x08\x7f\rover\x1b"
+META = {"_type": "gradio.FileData"}
 HARMLESS = "red gnp.exe over"
 """What is left of it."""
 
@@ -74,6 +75,27 @@ def split(text: str) -> tuple[str, str]:
     return head, tail
 
 
+def same(file: object) -> object:
+    return file
+
+
+def picture(name: str) -> dict[str, object]:
+    return {"path": "/tmp/gradio/x", "orig_name": name, "size": 5, "mime_type": "image/png", "meta": META}
+
+
+def pictures(_: str) -> Generator[object, None, None]:
+    for i in range(3):
+        yield [picture(f"{i}.png"), picture(f"{i}.png"), {"caption": picture(f"{i}.jpg")}]
+
+
+def evil_file(_: str) -> dict[str, object]:
+    return picture(f"../{EVIL}\nsecond line")
+
+
+def elsewhere(_: str) -> dict[str, object]:
+    return {**picture("x"), "url": f"https://files.test/{EVIL}\nsecond line"}
+
+
 FUNCTIONS = (
     Function("predict", echo),
     Function("add", lambda a, b: a + b, inputs=("number", "number"), outputs=("number",)),
@@ -87,5 +109,13 @@ FUNCTIONS = (
     Function("slow", slow),
     Function("fail_late", fail_late),
     Function("split", split, outputs=("textbox", "textbox")),
+    Function("file", same, inputs=("file",), outputs=("file",)),
+    Function("picture", picture, outputs=("image",)),
+    Function("pictures", pictures, outputs=("gallery",)),
+    Function("evil_file", evil_file, outputs=("image",)),
+    Function("elsewhere", elsewhere, outputs=("image",)),
+    Function(
+        "within", lambda _: {**picture("x"), "url": "data:image/png;base64,aGVsbG8="}, outputs=("image",)
+    ),
     Function("value", echo, inputs=("json",), outputs=("json",)),
 )

@@ -18,7 +18,7 @@ from tests.cli.shell import COMMAND, check_harmless, environment, run, start
 if TYPE_CHECKING:
     from tests.cli.conftest import Server
 
-COMMANDS = ("api", "predict", "submit", "status", "duplicate")
+COMMANDS = ("api", "predict", "submit", "status", "duplicate", "download")
 VALUES: dict[str, Any] = {
     "hello": "hello",
     "two words": "two words",
@@ -33,6 +33,10 @@ VALUES: dict[str, Any] = {
     '"5"': "5",
     '"a=b"': "a=b",
     '"@me"': "@me",
+    "@@me": "@me",
+    "@@a=b": "@a=b",
+    "p0=@@": "@",
+    '["@me"]': ["@me"],
     "NaN": "NaN",
     "it's {fine}": "it's {fine}",
     "https://example.org/?a=b": "https://example.org/?a=b",

@@ -87,7 +87,9 @@ def test_a_progress_display(server: GradioServer, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("page", SHELL)
-def test_from_a_shell(page: str, server: GradioServer) -> None:
+def test_from_a_shell(page: str, server: GradioServer, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "cat.png").write_bytes(PICTURE)
     # Without jq: what it is asked for is easily had.
     jq = f"{sys.executable} -c 'import json, sys; [print(json.dumps(json.loads(line)[\"data\"][NR])) for line in sys.stdin]'"
     (shell,) = SHELL[page]
@@ -101,11 +103,13 @@ def test_from_a_shell(page: str, server: GradioServer) -> None:
             text=True,
             encoding="utf-8",
             env=environment(PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'adapters'}"),
+            cwd=tmp_path,
             timeout=30,
             check=False,
         )
         assert (done.returncode, done.stdout) == (0, expected), done.stderr
         assert "Traceback" not in done.stderr
+    assert (tmp_path / "pictures" / "cat.png").read_bytes() == PICTURE
 
 
 def test_files_go_up_and_down(server: GradioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
