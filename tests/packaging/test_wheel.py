@@ -204,10 +204,14 @@ def test_a_typed_program_passes_both_checkers(full: Environment) -> None:
 def test_the_tests_of_the_core_pass_on_the_installed_package(full: Environment) -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]
-    full.install(*(line for line in extras["test"] if line.startswith(("hypothesis", "pytest"))))
+    needed = ("hypothesis", "httpx", "multipart", "pytest", "websockets")
+    full.install(*(line for line in extras["test"] if line.startswith(needed)))
     # The same settings; the folders that they put on the path hold tests only here.
     shutil.copy(ROOT / "pyproject.toml", full.folder)
     shutil.copytree(
         ROOT / "tests" / "core", full.folder / "tests" / "core", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(
+        ROOT / "fuzz", full.folder / "fuzz", ignore=shutil.ignore_patterns("__pycache__", "corpus")
     )
     full.python("-m", "pytest", "-q", "tests/core")
