@@ -25,7 +25,7 @@ class Limit(NamedTuple):
 
 LIMITS: Final = (
     Limit("log lines", FIRST, "3.28.3", "`gr.Info` and `gr.Warning` came later: there is nothing to be told"),
-    Limit("unnamed endpoints", "4.16.0", LAST, "every endpoint has a name, by default its function's"),
+    Limit("unnamed endpoints", "4.0.2", LAST, "every endpoint has a name, by default its function's"),
     Limit(
         "private endpoints",
         FIRST,
