@@ -226,7 +226,7 @@ async def test_data(way: Way, server: GradioServer) -> None:
 
 async def test_it_returns_at_once_and_tells_how_it_stands(way: Way, server: GradioServer) -> None:
     async with way.client(server.url) as app:
-        submission = app.submit("/slow", [0.5])
+        submission = app.submit("/slow", [1])
         first = submission.status
         assert (first.stage, first.queue, submission.done, submission.cancelled) == (
             "pending",
@@ -236,7 +236,7 @@ async def test_it_returns_at_once_and_tells_how_it_stands(way: Way, server: Grad
         )
         events = await history(submission)
         kept = [status for status in statuses(events) if status.stage == "pending"]
-        assert kept[0] == first
+        assert first in kept
         assert kept[-1].position == 0
         last = submission.status
         assert (last.stage, last.success, last.queue, last.code) == ("complete", True, True, None)

@@ -319,10 +319,10 @@ async def downloads_in_several_threads(subject: Any, server: Server) -> None:
         put(server, "/f", LARGE)
         async with subject.client(server.url) as app:
 
-            async def fetch() -> int:
-                path = await app.download("/f", Path(name))
+            async def fetch() -> str:
+                path: Path = await app.download("/f", Path(name))
                 assert path.read_bytes() == LARGE
-                return threading.get_ident()
+                return path.name
 
             assert len(set(await subject.together(*(fetch for _ in range(4))))) == 4
         assert {path.name for path in Path(name).iterdir()} == {"f", "f (1)", "f (2)", "f (3)"}
