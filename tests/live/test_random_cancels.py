@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.live.ways import App, Submission, Way
     from tests.servers.server import GradioServer
 
+pytestmark = pytest.mark.timeout(300)  # 4.0.2 takes nothing out of its queue: all hundred run to their end
+
 JOBS = 100
 AFTERWARDS = 50
 LENGTH, DELAY = 40, 0.02
