@@ -71,6 +71,8 @@ class Dependency(Struct, frozen=True):
     """It goes through the queue, so that the server can be told to stop it."""
     streaming: bool = False
     """Its inputs may come piece by piece while it runs (``connection: "stream"``, 5.0 and later)."""
+    timed: bool = False
+    """It ends after some time of taking inputs (``time_limit``)."""
 
     @property
     def stateful(self) -> bool:
@@ -206,6 +208,7 @@ def _dependency(
         generator=types.get("generator") is True,
         cancellable=queued and types.get("cancel") is not True,
         streaming=item.get("connection") == "stream",
+        timed=item.get("time_limit") is not None,
     )
 
 

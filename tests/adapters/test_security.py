@@ -253,6 +253,7 @@ def test_secrets_come_out_nowhere(subject: Subject, ears: Ears, pair: tuple[Serv
             submission = connected.submit("/slow", [60])
             await subject.until(lambda: submission.status.position == 0)
             app.call(lambda gradio: gradio.emit({"msg": "news", "event_id": None}))
+            await subject.until(lambda: any("news" in line for line in ears.lines))
             prepare(app, {f"{API}/cancel": Answer(500, "SECRETpage", cookie)})
             submission.cancel()
             with raises(JobCancelled) as cancelled:
@@ -277,7 +278,6 @@ def test_secrets_come_out_nowhere(subject: Subject, ears: Ears, pair: tuple[Serv
             await fails(app.url)
 
     subject.run(main)
-    assert ears.lines
     found = [text for text in (*shown, *ears.lines) if SECRET in text]
     assert not found, found
 

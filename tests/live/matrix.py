@@ -35,6 +35,12 @@ LIMITS: Final = (
     Limit("defaults", FIRST, "4.22.0", "`/info` has no defaults: those of the components' values are taken"),
     Limit("videos", "4.0.2", "4.8.0", "it wants ffprobe for any video; the app's error is told"),
     Limit("streaming inputs", FIRST, "4.44.1", "they came with 5.0: `send` and `end` are refused"),
+    Limit(
+        "streaming inputs without a time limit",
+        "5.0.2",
+        "5.0.2",
+        "the server fails at the first value without telling; the job's own timeout ends it",
+    ),
     Limit("rendered endpoints", FIRST, "4.22.0", "`gr.render` came with 4.31"),
 )
 

@@ -14,6 +14,7 @@ from gradio_sansio import (
     AppError,
     AuthError,
     Data,
+    DeadlineExceeded,
     EndpointNotFound,
     FileData,
     GradioError,
@@ -78,6 +79,7 @@ ELSEWHERE = {
     "/table",
     "/odd",
     "/double",
+    "/double_on",
     "/unnamed",
 }
 """Endpoints that fail, or whose values have another form in each era; they have scenarios of their own."""
@@ -397,11 +399,9 @@ async def test_videos(way: Way, server: GradioServer, version: str, tmp_path: Pa
         assert (await app.download(found, tmp_path)).read_bytes() == film
 
 
-async def test_streaming_inputs(way: Way, server: GradioServer, version: str) -> None:
-    if version == "5.0.2":
-        pytest.skip(
-            "an input that is sent at once after a value sometimes gets none in return there; not understood yet"
-        )
+@pytest.mark.parametrize("endpoint", ["/double", "/double_on"])
+async def test_streaming_inputs(way: Way, server: GradioServer, version: str, endpoint: str) -> None:
+    """With a time limit and without one."""
     async with way.client(server.url) as app:
         if limit("streaming inputs", version):
             submission = await running(app)
@@ -411,7 +411,12 @@ async def test_streaming_inputs(way: Way, server: GradioServer, version: str) ->
                 await submission.end()
             submission.cancel()
             return
-        async with app.submit("/double", [1]) as submission:
+        if endpoint == "/double_on" and limit("streaming inputs without a time limit", version):
+            async with app.submit(endpoint, [1], timeout=1) as submission:
+                with pytest.raises(DeadlineExceeded):
+                    await submission.result()
+            return
+        async with app.submit(endpoint, [1]) as submission:
             seen = []
             async for data in submission:
                 seen.append(data.value)
@@ -423,6 +428,7 @@ async def test_streaming_inputs(way: Way, server: GradioServer, version: str) ->
             assert (await submission.result()).value == 60
         await submission.send([1])  # it has ended: nothing happens
         await submission.end()
+        await small_calls(app)
 
 
 async def test_rendered_endpoints(way: Way, server: GradioServer, version: str) -> None:

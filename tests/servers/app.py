@@ -297,9 +297,15 @@ def build(concurrency: int) -> Any:
         if MAJOR >= 5:
             # What triggers it is nothing to a caller; the input need not be the image.
             camera = gr.Image(streaming=True)
-            camera.stream(
-                double, number(), number("doubled"), api_name="double", concurrency_limit=concurrency
-            )
+            for name, limit in (("double", 30), ("double_on", None)):
+                camera.stream(
+                    double,
+                    number(),
+                    number("doubled"),
+                    api_name=name,
+                    concurrency_limit=concurrency,
+                    time_limit=limit,
+                )
         if hasattr(gr, "render"):
             names = text("names")
 

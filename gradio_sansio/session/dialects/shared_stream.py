@@ -53,6 +53,7 @@ from gradio_sansio.session.messages import (
     Message,
     ProcessCompleted,
     ProcessGenerating,
+    ProcessStreaming,
     ServerStopped,
     UnexpectedError,
     decode_message,
@@ -130,7 +131,9 @@ class SharedStream:
         self._ending_input: set[JobId] = set()
         """Those that get no more, once what is under way for them has arrived."""
         self._feeding: dict[ExchangeId, JobId] = {}
-        """Input under way."""
+        """Input under way, or word that there is no more."""
+        self._unheard: dict[JobId, tuple[ProcessStreaming, int] | None] = {}
+        """Those whose server goes on after that word, with the value that came since and its size."""
         self._then_kill: dict[ExchangeId, tuple[str, int]] = {}
         """Requests to dequeue a job, with the job that is to be killed after the answer."""
         self._dequeuing: dict[ExchangeId, tuple[str, int]] = {}
@@ -181,10 +184,32 @@ class SharedStream:
         event_id = self._event_ids.get(id)
         if event_id is not None and id in self._ending_input and id not in self._feeding.values():
             self._ending_input.remove(id)
-            self._feeding[self._app.post(self, f"/stream/{event_id}/close", b"{}", now)] = id
+            self._close_input(event_id, id, now)
+            if self._app.config.version < (6, 0, 0) and not self._jobs[event_id].dependency.timed:
+                self._unheard[id] = None
+
+    def _close_input(self, event_id: str, id: JobId, now: float) -> None:
+        self._feeding[self._app.post(self, f"/stream/{event_id}/close", b"{}", now)] = id
+
+    def _unending(
+        self, event_id: str, job: Job, message: ProcessStreaming, size: int, now: float
+    ) -> Message | None:
+        """A value after the last input, from a server that doesn't end (5.x, endpoints without a time limit) but works on that input again.
+
+        The first may still be of the input before the last one: it is kept, and asked for another, which can't be.
+        """
+        before = self._unheard[job.id]
+        if before is None:
+            self._unheard[job.id] = message, size
+            self._close_input(event_id, job.id, now)
+            return None
+        value, size = before
+        if value.output.data != message.output.data:
+            job.told(value, size, now, diffs=False)
+        return ProcessCompleted(message.output, event_id, message.success)
 
     def withdraw(self, job: Job, now: float) -> None:
-        event_id = self._event_ids.pop(job.id, None)
+        event_id = self._forget(job)
         if event_id is None:
             held = self._held.get(job.endpoint.fn_index, [])
             if job in held:
@@ -206,6 +231,10 @@ class SharedStream:
         elif self._paused:
             self._resume(now)
         self._pay(job.endpoint.fn_index, now)
+
+    def _forget(self, job: Job) -> str | None:
+        self._unheard.pop(job.id, None)
+        return self._event_ids.pop(job.id, None)
 
     def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn. Joins under way are still stopped as they are answered."""
@@ -402,7 +431,7 @@ class SharedStream:
         """The server has no job left. Those it had before the stream was opened, and said no end of, it has forgotten."""
         for event_id in self._read_for & self._jobs.keys():
             job = self._jobs.pop(event_id)
-            del self._event_ids[job.id]
+            self._forget(job)
             self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
             job.fail(self._disconnected("the server ended the event stream and has forgotten the job"), now)
             self._pay(job.endpoint.fn_index, now)
@@ -415,6 +444,7 @@ class SharedStream:
             self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
         self._jobs.clear()
         self._event_ids.clear()
+        self._unheard.clear()
         self._owed.clear()
         self._missed.clear()
         self._suspects.clear()
@@ -488,9 +518,14 @@ class SharedStream:
 
     def _tell(self, event_id: str, job: Job, message: Message, size: int, now: float) -> None:
         waited = job.waits
-        if isinstance(message, UnexpectedError):
+        told: Message | None = message
+        if job.id in self._unheard and isinstance(message, ProcessStreaming):
+            told = self._unending(event_id, job, message, size, now)
+        if told is None:
+            pass
+        elif isinstance(message, UnexpectedError):
             job.fail(self._disconnected(f"the server gave the job up ({str(message.message)[:200]})"), now)
-        elif not job.told(message, size, now, diffs=self._diffs, stale=self._stale):
+        elif not job.told(told, size, now, diffs=self._diffs, stale=self._stale):
             self._app.log("debug", f"an unknown message: {kind_of(message)}")
         if job.id in self._suspects:
             self._suspects.remove(job.id)
@@ -502,7 +537,7 @@ class SharedStream:
         if job.ended:
             fn_index = job.endpoint.fn_index
             del self._jobs[event_id]
-            del self._event_ids[job.id]
+            self._forget(job)
             self._bury(event_id, fn_index, stop_at_start=False, whole=job.succeeded)
             if not isinstance(message, (ProcessCompleted, UnexpectedError)):
                 # It ended here on account of what it said, and goes on there.
@@ -612,8 +647,10 @@ class SharedStream:
 
     def suspected(self, job: Job, now: float) -> None:
         """A job that a kill may have met has said nothing for long."""
-        del self._jobs[self._event_ids[job.id]]
-        self._bury(self._event_ids.pop(job.id), job.endpoint.fn_index, stop_at_start=False)
+        event_id = self._event_ids[job.id]
+        self._forget(job)
+        del self._jobs[event_id]
+        self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
         self._suspects.discard(job.id)
         text = "the server may have stopped the job together with another of its function that was cancelled"
         job.fail(self._disconnected(text), now)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gradio_sansio.errors import GradioError
     from gradio_sansio.events import Event
 
-PREDICT, COUNT, STORY, TALE, DIRECT, LISTEN = range(6)
+PREDICT, COUNT, STORY, TALE, DIRECT, LISTEN, LISTEN_ON = range(7)
 TEXT, STATE = 0, 1
 GENERATOR = {"types": {"generator": True}}
 STATEFUL = {"inputs": [TEXT, STATE], "outputs": [TEXT, STATE]}
@@ -44,7 +44,8 @@ FUNCTIONS: list[dict[str, Any]] = [
     {"api_name": "story", **GENERATOR, **STATEFUL},
     {"api_name": "tale", **GENERATOR, **STATEFUL},
     {"api_name": "direct", "queue": False},
-    {"api_name": "listen", "connection": "stream"},
+    {"api_name": "listen", "connection": "stream", "time_limit": 30},
+    {"api_name": "listen_on", "connection": "stream", "time_limit": None},
 ]
 PROTOCOLS = {
     (4, 0, 0): None,

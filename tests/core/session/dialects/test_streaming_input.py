@@ -46,8 +46,8 @@ def stream_of(drive: Drive) -> ExchangeId:
     return drive.requests("/queue/data", "GET")[-1].exchange
 
 
-def running(drive: Drive) -> JobId:
-    job = drive.submit("/listen", "first")
+def running(drive: Drive, endpoint: str = "/listen") -> JobId:
+    job = drive.submit(endpoint, "first")
     drive.answer({"event_id": E})
     drive.begin(stream_of(drive))
     drive.write(stream_of(drive), {"msg": "process_starts", "event_id": E}, streamed("one"))
@@ -258,4 +258,49 @@ def test_events_that_are_taken_in_time_hold_nothing_up() -> None:
     before = len(drive.commands)
     drive.consumed(job, drive.session._limits.job_buffer)
     assert len(drive.commands) == before
+    drive.finish()
+
+
+@pytest.mark.parametrize(
+    ("after", "seen"),
+    [
+        (["two", "two"], ["one", "two"]),
+        (["two", "three"], ["one", "two", "three"]),  # the first was under way when the last input came
+    ],
+)
+def test_the_end_where_there_is_no_time_limit(after: list[str], seen: list[str]) -> None:
+    # 5.x works on the last input once more, and waits for the next.
+    drive = Drive(LAST)
+    job = running(drive, "/listen_on")
+    drive.end(job)
+    answer_all(drive, END)
+    drive.write(stream_of(drive), streamed(after[0]))
+    assert drive.ended(job) is None
+    assert drive.posts(END) == [{}, {}]
+    drive.write(stream_of(drive), streamed(after[1]))
+    assert (drive.values(job), drive.error(job)) == (seen, None)
+    assert [asked["event_id"] for asked in drive.posts("/cancel")] == [E]
+    answer_all(drive, END)
+    drive.finish()
+
+
+def test_an_end_without_a_time_limit_that_the_server_understands() -> None:
+    drive = Drive("6.0.0")
+    job = running(drive, "/listen_on")
+    drive.end(job)
+    drive.write(stream_of(drive), streamed("two"), completed("two"))
+    assert (drive.values(job), drive.error(job)) == (["one", "two"], None)
+    assert drive.posts(END) == [{}]
+    answer_all(drive, END)
+    drive.finish()
+
+
+def test_an_end_without_a_time_limit_that_comes_by_itself() -> None:
+    drive = Drive(LAST)
+    job = running(drive, "/listen_on")
+    drive.end(job)
+    drive.write(stream_of(drive), streamed("two"), completed("two"))
+    assert drive.error(job) is None
+    answer_all(drive, END)
+    assert drive.posts("/cancel") == []
     drive.finish()
