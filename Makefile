@@ -4,6 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MINUTES ?= 30
+CORES ?= $(shell nproc)
+# Most tests wait for a server most of the time, so there are more of them at once than cores.
+WORKERS ?= $(shell expr 3 '*' $$(nproc))
 PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_trio gradio_sansio_system gradio_sansio_progress gradio_sansio_cli
 
 # Without it pyright looks for a newer release of itself at each run.
@@ -31,9 +34,11 @@ demo: .venv/made $(if $(SOURCE),,newest-server)
 	@$(BIN)/python -m examples.demo $(if $(SOURCE),'$(SOURCE)')
 
 test: .venv/made newest-server
-	$(BIN)/coverage run -m pytest tests/core
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(CORES) --dist worksteal tests/core
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(BIN)/pytest --ignore=tests/core
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/live tests --ignore=tests/core
 
 # --verifytypes looks where the first `python` on the path has its packages.
 check: .venv/made

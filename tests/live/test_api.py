@@ -28,38 +28,18 @@ from gradio_sansio import (
 )
 from tests.live.jobs import ENDLESS, SOON, history, running, statuses, values
 from tests.live.matrix import version_tuple
+from tests.live.servers import each_version, own_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.live.conftest import StartServer
     from tests.live.ways import Way
     from tests.servers.server import GradioServer
 
 VERSIONS = ["3.50.2", "4.44.1", "5.49.1", "6.31.0"]
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
-def version(request: pytest.FixtureRequest, built: frozenset[str]) -> str:
-    found: str = request.param
-    if found not in built:
-        pytest.skip(f"no environment for Gradio {found} (make servers, as .ci/run does)")
-    return found
-
-
-@pytest.fixture(scope="module")
-def server(version: str, start_server: StartServer) -> Iterator[GradioServer]:
-    """Four jobs of an endpoint at a time."""
-    server = start_server(version, "--concurrency", "4", "--show-error")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def login_server(version: str, start_server: StartServer) -> Iterator[GradioServer]:
-    server = start_server(version, "--auth", "user:secret")
-    yield server
-    server.stop()
+version = each_version(VERSIONS)
+server = own_server("--concurrency", "4", "--show-error")
+login_server = own_server("--auth", "user:secret")
 
 
 # client

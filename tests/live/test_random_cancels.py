@@ -14,13 +14,11 @@ import pytest
 from gradio_sansio import JobCancelled
 from tests.live.jobs import history, values
 from tests.live.matrix import Stop
+from tests.live.servers import each_version, own_server
 from tests.live.ways import WAYS
 from tests.servers.environments import known_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.live.conftest import StartServer
     from tests.live.ways import App, Submission, Way
     from tests.servers.server import GradioServer
 
@@ -32,12 +30,8 @@ LENGTH, DELAY = 40, 0.02
 PATIENCE = 60.0
 
 
-@pytest.fixture(scope="module", params=known_versions())
-def version(request: pytest.FixtureRequest, built: frozenset[str]) -> str:
-    found: str = request.param
-    if found not in built:
-        pytest.skip(f"no environment for Gradio {found} (make servers, as .ci/run does)")
-    return found
+version = each_version(known_versions())
+server = own_server("--concurrency", "4")  # in 3.x the number holds for the whole app
 
 
 @pytest.fixture(params=WAYS)
@@ -48,14 +42,6 @@ def way(request: pytest.FixtureRequest, version: str) -> Way:
     if version != known_versions()[-1] and name != list(WAYS)[turn]:
         pytest.skip("another way's turn")
     return WAYS[name]
-
-
-@pytest.fixture(scope="module")
-def server(version: str, start_server: StartServer) -> Iterator[GradioServer]:
-    """Four jobs of an endpoint (in 3.x: of the app) at a time."""
-    server = start_server(version, "--concurrency", "4")
-    yield server
-    server.stop()
 
 
 async def stopped_after(way: Way, app: App) -> float:

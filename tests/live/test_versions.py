@@ -27,14 +27,13 @@ from gradio_sansio import (
 from tests.live.jobs import ENDLESS, PICTURE, history, placed, running, statuses, values
 from tests.live.matrix import limit, version_tuple
 from tests.live.relay import relay
+from tests.live.servers import each_version, own_server
 from tests.servers import official
 from tests.servers.environments import interpreter, known_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.live.conftest import StartServer
     from tests.live.ways import App, Way
     from tests.servers.server import GradioServer
 
@@ -85,34 +84,10 @@ ELSEWHERE = {
 """Endpoints that fail, or whose values have another form in each era; they have scenarios of their own."""
 
 
-@pytest.fixture(scope="module", params=known_versions())
-def version(request: pytest.FixtureRequest, built: frozenset[str]) -> str:
-    found: str = request.param
-    if found not in built:
-        pytest.skip(f"no environment for Gradio {found} (make servers, as .ci/run does)")
-    return found
-
-
-@pytest.fixture(scope="module")
-def server(version: str, start_server: StartServer) -> Iterator[GradioServer]:
-    """One job of an endpoint at a time; before 4.0, of the whole app."""
-    server = start_server(version)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def login_server(version: str, start_server: StartServer) -> Iterator[GradioServer]:
-    server = start_server(version, "--auth", "user:secret")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def mounted_server(version: str, start_server: StartServer) -> Iterator[GradioServer]:
-    server = start_server(version, "--mount", "/sub/app")
-    yield server
-    server.stop()
+version = each_version(known_versions())
+server = own_server()  # one job of an endpoint at a time; before 4.0, of the whole app
+login_server = own_server("--auth", "user:secret")
+mounted_server = own_server("--mount", "/sub/app")
 
 
 async def small_calls(app: App) -> None:
