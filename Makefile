@@ -38,7 +38,7 @@ test: .venv/made newest-server
 	$(BIN)/coverage run -m pytest -n $(CORES) --dist worksteal tests/core
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/live tests --ignore=tests/core
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope --ignore=tests/core
 
 # --verifytypes looks where the first `python` on the path has its packages.
 check: .venv/made

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+VERSION: Final = re.compile(r"\[(\d+\.\d+\.\d+)[-\]]")
 
 
 def pytest_configure() -> None:
@@ -17,10 +17,25 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Tests of one module that use the same real server go to one worker, so that it is started once; others go wherever there is room."""
-    for item in items:
-        parts = item.path.parts
-        if "live" in parts or "hub" in parts:
-            version = item.callspec.params.get("version", "") if hasattr(item, "callspec") else ""
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {version}"))
+def together(nodeid: str) -> str:
+    """What a test has in common with those that one worker should run: in one module the real server, so that it is started once."""
+    module, _, test = nodeid.partition("::")
+    if module.startswith("tests/live/"):
+        version = VERSION.search(test)
+        return module if version is None else f"{module} {version[1]}"
+    if module.startswith("tests/hub/"):
+        # They wait most of the time.
+        return nodeid.partition("[")[0]
+    return nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getvalue("dist") != "loadscope":
+        return None
+    # --dist loadgroup of xdist 3.8 doesn't find its groups with pytest 9.
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduling: Any = LoadScopeScheduling(config, log)
+    scheduling._split_scope = together
+    return scheduling

@@ -28,8 +28,6 @@ from gradio_sansio.session.arguments import Payload
 from gradio_sansio.session.config import Config, Dialect, rendered
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.dialects import Transport
-from gradio_sansio.session.dialects.direct import DirectCalls
-from gradio_sansio.session.dialects.job_stream import JobStreams
 from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.dialects.websocket import WebSockets
 from gradio_sansio.session.downloads import Downloads
@@ -38,6 +36,7 @@ from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.job import Job, JobBoard, JobState
 from gradio_sansio.session.source import HUB, check_token, parse_hub, parse_source
+from gradio_sansio.session.transports import Transports
 from gradio_sansio.session.uploads import Uploads
 from gradio_sansio.symbol import Symbol
 from gradio_sansio.timers import Timers, WallClock
@@ -145,10 +144,7 @@ class Session:
         self._submitted = 0
         self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits)
         self._jobs: dict[JobId, tuple[Job, Transport]] = {}
-        self._shared: dict[Dialect, Transport] = {}
-        self._isolated: list[Transport] = []
-        self._retired: list[Transport] = []
-        """Those of an app that was restarted, with jobs that may be open yet."""
+        self._transports = Transports(self._session_hash)
         self._uploads: Uploads
         self._downloads: Downloads
         self._late: dict[tuple[Timer, int], float] = {}
@@ -358,7 +354,7 @@ class Session:
                     transport.withdraw(job, now)
                     job.cancelled(now, by="by closing the app")
                 self._access.stop()
-                for transport in (*self._shared.values(), *self._isolated, *self._retired):
+                for transport in self._transports:
                     transport.close(now)
                 self._downloads.close()
                 self._timers.arm(Timer.CLOSING, 0, now + self._limits.grace)
@@ -480,7 +476,7 @@ class Session:
                 text = f"the job took longer than its timeout of {job.timeout:g} s"
                 job.fail(DeadlineExceeded(text, limit="timeout"), now)
             case Timer.KILL | Timer.HELD:
-                for transport in (*self._shared.values(), *self._retired):
+                for transport in self._transports.shared:
                     if isinstance(transport, SharedStream):
                         act = transport.kill if kind is Timer.KILL else transport.release
                         act(key, now)
@@ -489,7 +485,7 @@ class Session:
                 assert isinstance(transport, SharedStream)
                 transport.suspected(job, now)
             case Timer.REST:
-                for transport in (*self._shared.values(), *self._retired):
+                for transport in self._transports.shared:
                     if isinstance(transport, WebSockets):
                         transport.rested(key, now)
             case Timer.OPENING | Timer.WAKING | Timer.POLL | Timer.HUB:
@@ -504,9 +500,7 @@ class Session:
     def opened(self, address: Address, config: Config, info: object, now: float) -> None:
         first = self._app is None
         if self._app is None or self._app.config.raw != config.raw:
-            # Jobs of an app that was restarted end where they are.
-            self._retired += self._shared.values()
-            self._shared = {}
+            self._transports.retire()
             self._app = App(
                 address,
                 config,
@@ -546,7 +540,7 @@ class Session:
         if self._state is not SessionState.OPEN or not self._access.takes_back(job, outcome, now):
             return False
         lobby = self._access.lobby
-        lobby.isolated = self._jobs[job.id][1] in self._isolated
+        lobby.isolated = self._transports.isolates(self._jobs[job.id][1])
         lobby.submit(job, now)
         self._jobs[job.id] = job, lobby
         return True
@@ -556,7 +550,7 @@ class Session:
         try:
             found = app.endpoints.find(job.endpoint.name or job.endpoint.fn_index)
             job.rebind(found, app.config.dependencies[found.fn_index])
-            transport = self._transport(app, job.dependency.dialect, isolated)
+            transport = self._transports.find(app, job.dependency.dialect, isolated=isolated)
         except GradioError as error:
             job.fail(error, now)
         else:
@@ -584,18 +578,7 @@ class Session:
         if self._access.busy:
             self._access.lobby.isolated = isolated
             return self._access.lobby
-        return self._transport(app, dialect, isolated)
-
-    def _transport(self, app: App, dialect: Dialect, isolated: bool) -> Transport:
-        if isolated:
-            self._isolated = [transport for transport in self._isolated if not transport.idle]
-            transport = _make_transport(app, dialect, app.new_session_hash(), isolated=True)
-            self._isolated.append(transport)
-            return transport
-        shared = self._shared.get(dialect)
-        if shared is None:
-            shared = self._shared[dialect] = _make_transport(app, dialect, self._session_hash, isolated=False)
-        return shared
+        return self._transports.find(app, dialect, isolated=isolated)
 
     def _find(self, job: JobId) -> tuple[Job, Transport] | None:
         if not 0 < job <= self._submitted:
@@ -668,27 +651,6 @@ class Session:
         # A clock that goes back would undo timers.
         self._now = max(self._now, now)
         return self._now
-
-
-def _make_transport(app: App, dialect: Dialect, session_hash: str, *, isolated: bool) -> Transport:
-    match dialect:
-        case Dialect.DIRECT:
-            return DirectCalls(app, session_hash)
-        case Dialect.SSE_V1 | Dialect.SSE_V2 | Dialect.SSE_V2_1 | Dialect.SSE_V3:
-            return SharedStream(app, session_hash, isolated=isolated)
-        case Dialect.SSE:
-            return JobStreams(app, session_hash)
-        case Dialect.WS:
-            if (0, 0, 0) < app.config.version < (3, 1, 5):
-                seen = f"Gradio {'.'.join(map(str, app.config.version))}"
-                raise RemoteProtocolError(
-                    f"queued functions of {seen} are polled for, which this client doesn't do",
-                    expected="Gradio 3.1.5 or later",
-                    seen=seen,
-                )
-            return WebSockets(app, session_hash, isolated=isolated)
-        case _:
-            assert_never(dialect)
 
 
 def _check_streaming(job: Job) -> None:

@@ -523,7 +523,7 @@ class Hostile:
             assert len(site.idle) <= limits.connections
         for request in session._exchanges._requests.values():
             assert len(request.body) <= limits.body
-        for transport in (*session._shared.values(), *session._isolated):
+        for transport in (*session._transports._shared.values(), *session._transports._isolated):
             if isinstance(transport, SharedStream):
                 assert transport._mail_count <= limits.mailbox
                 assert transport._mail_size <= limits.early

@@ -252,7 +252,7 @@ class SharedStream:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, nor to be expected."""
-        return not self._joining and not self._jobs and self._stream is None
+        return not (self._joining or self._jobs or self._held) and self._stream is None
 
     def overflowed(self, job: Job) -> bool:
         if len(self._jobs) + sum(not other.ended for other in self._joining.values()) > 1:

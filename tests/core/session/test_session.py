@@ -310,6 +310,6 @@ def test_isolated_sessions_are_let_go_of() -> None:
     for _ in range(20):
         world.end(world.submit("/predict", "hi", isolated=True))
         world.run(0.5)
-    assert len(world.engine._session._isolated) <= 2
+    assert len(world.engine._session._transports._isolated) <= 2
     assert len({job.session for job in world.server.jobs}) == 20
     world.finish()

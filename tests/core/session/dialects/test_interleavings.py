@@ -176,7 +176,7 @@ class Interleavings(RuleBasedStateMachine):
             c.exchange for c in self.drive.commands if isinstance(c, (StartExchange, OpenSocket))
         } - self.drive.over
         transports = {id(t): t for _, t in session._jobs.values()} | {
-            id(t): t for t in session._shared.values()
+            id(t): t for t in session._transports._shared.values()
         }
         for transport in transports.values():
             if isinstance(transport, WebSockets):

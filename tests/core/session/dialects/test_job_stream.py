@@ -466,7 +466,7 @@ def test_isolated_sessions_are_let_go_of() -> None:
     for _ in range(5):
         drive.submit("/predict", isolated=True)
         drive.write(lead(drive, CallState.RUNNING), completes("ho"))
-    assert len(drive.session._isolated) == 1
+    assert len(drive.session._transports._isolated) == 1
     names = {request.url.partition("session_hash=")[2] for request in drive.requests("/queue/join", "GET")}
     assert len(names) == 5
     drive.finish()

@@ -1078,7 +1078,7 @@ def test_tombstones_are_bounded() -> None:
     jobs = [world.submit("/predict", i) for i in range(10)]
     for job in jobs:
         world.end(job)
-    stream = next(iter(world.engine._session._shared.values()))
+    stream = next(iter(world.engine._session._transports._shared.values()))
     assert len(stream._ended) == 3  # type: ignore[attr-defined]
 
 
@@ -1130,7 +1130,7 @@ def test_an_isolated_job_that_is_lost_costs_itself_alone() -> None:
     # A finished one leaves nothing.
     assert world.end(world.submit("/predict", "hi", isolated=True)).error is None
     world.run(1.0)
-    assert len(world.engine._session._isolated) == 1
+    assert len(world.engine._session._transports._isolated) == 1
     world.finish()
 
 

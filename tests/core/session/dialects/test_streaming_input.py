@@ -203,7 +203,7 @@ def test_input_that_crosses_with_the_end_of_its_job(how: str) -> None:
 
 
 def assert_forgotten(drive: Drive) -> None:
-    for transport in drive.session._shared.values():
+    for transport in drive.session._transports._shared.values():
         assert not transport._early_input  # type: ignore[attr-defined]
         assert not transport._ending_input  # type: ignore[attr-defined]
         assert not transport._feeding  # type: ignore[attr-defined]
