@@ -215,10 +215,23 @@ def _described(error: click.ClickException | GradioError | OSError) -> tuple[str
         case GradioError():
             wait = getattr(error, "retry_after", None)
             again = f" (try again in {wait:.0f} s)" if wait is not None else ""
-            return f"{type(error).__name__}: {error}{again}", code_of(error)
+            return f"{type(error).__name__}: {_in_options(str(error))}{again}", code_of(error)
         case OSError():
             where = f": {error.filename}" if error.filename else ""
             return f"{error.strerror or error}{where}", Exit.USAGE
+
+
+def _in_options(text: str) -> str:
+    """The library's advice names its own arguments; here they are options."""
+    for argument, option in _ADVICE.items():
+        text = text.replace(argument, option)
+    return text
+
+
+_ADVICE: Final = {
+    "auth=(user, password)": "--auth USER",
+    "hf_token=": "--token or HF_TOKEN",
+}
 
 
 def _complain(text: str, code: int) -> int:

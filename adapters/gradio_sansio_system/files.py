@@ -166,7 +166,7 @@ class Saving:
     def __init__(self, directory: StrPath) -> None:
         self._directory = Path(directory)
         if not self._directory.is_dir():
-            raise NotADirectoryError(f"{str(self._directory)!r} is no directory")
+            raise NotADirectoryError(f"{str(self._directory)!r} is no directory: make it before the download")
         self._name = ""
         self._temporary: Path | None = None
         self._file: BinaryIO | None = None

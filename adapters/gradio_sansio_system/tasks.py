@@ -34,7 +34,10 @@ class Loop(Protocol):
         ...
 
     def call_soon(self, action: Callable[[], object]) -> object:
-        """Call from the loop, in the order of asking; may be asked from any thread and from finalizers."""
+        """Call from the loop, in the order of asking.
+
+        May be asked from any thread and from finalizers; after the loop's end, too, when nothing is called any more.
+        """
 
     def call_at(self, time: float, action: Callable[[], object]) -> Timer:
         """Call from the loop at that time."""

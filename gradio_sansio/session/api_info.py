@@ -209,7 +209,8 @@ def _remark(item: Parameter | Return) -> str:
         and isinstance(item, Parameter)
     ):
         parts.append(repr(item.label))
-    if item.description:
+    # What Gradio says of a file (up to 6.31) is the docstring of a class of its own.
+    if item.description and "filepath" not in item.python_type:
         parts.append(_shortened(item.description, 80))
     return ", ".join(parts)
 

@@ -188,11 +188,11 @@ def refusal(answer: HubAnswer, doing: str, space: str, *, token: bool, status: S
         )
     if answer.status == 401:
         return AuthError(
-            f"{where}; it doesn't take the token: pass an hf_token= that is valid", hint="hf_token"
+            f"{where}; it doesn't take the token: pass a valid one as hf_token=", hint="hf_token"
         )
     if answer.status == 403:
         return AuthError(
-            f"{where}; the token has no right to this: pass an hf_token= that has", hint="hf_token"
+            f"{where}; the token has no right to this: pass one that has as hf_token=", hint="hf_token"
         )
     if answer.status == 404:
         return SpaceError(

@@ -209,7 +209,7 @@ def test_all_numbers_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_nowhere_to_save_it(tmp_path: Path) -> None:
     for wrong in (tmp_path / "missing", "/dev/null"):
-        with pytest.raises(NotADirectoryError):
+        with pytest.raises(NotADirectoryError, match="make it before the download"):
             Saving(wrong)
 
 

@@ -162,7 +162,9 @@ def test_time_is_up(server: Server) -> None:
 
 def test_a_login_is_needed() -> None:
     with Loopback(GradioServer(FUNCTIONS, auth=("user", "secret"))) as server:
-        assert "auth" in run("api", server.url).check_error(6)
+        assert "; pass --auth USER if the app has a login, or --token or HF_TOKEN if" in run(
+            "api", server.url
+        ).check_error(6)
         run("api", server.url, "--auth", "user", GRADIO_SANSIO_PASSWORD="wrong").check_error(6)
         assert "GRADIO_SANSIO_PASSWORD" in run("api", server.url, "--auth", "user").check_error(6)
         assert run("api", server.url, "--auth", "user", GRADIO_SANSIO_PASSWORD="secret").code == 0

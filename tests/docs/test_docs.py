@@ -41,17 +41,25 @@ def test_testing(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_three_lines_are_a_conformance_test(tmp_path: Path) -> None:
-    lines = programs("adapters.md")[-1]
+    lines = programs("adapters.md")[-2]
     assert len([line for line in lines.splitlines() if line]) == 3
+    check_some_cases(tmp_path, lines)
+
+
+def test_a_loop_with_callbacks_only_is_put_through_the_suite(tmp_path: Path) -> None:
+    check_some_cases(tmp_path, programs("adapters.md")[-1])
+
+
+def check_some_cases(folder: Path, text: str) -> None:
+    """The whole suite is run by tests/adapters."""
     out = run_pytest(
-        tmp_path, lines, "-k", "predicts or (iterates and not twice) or calls_back or orders_events"
+        folder, text, "-k", "predicts or (iterates and not twice) or calls_back or orders_events"
     )
-    # The whole suite is run by tests/adapters.
     assert "4 passed" in out
 
 
 def test_an_adapter_in_a_page_is_the_one_that_is_tested() -> None:
-    *parts, _ = programs("adapters.md")
+    *parts, _, _ = programs("adapters.md")
     whole = "\n\n".join(parts)
     assert whole == (ROOT / "examples" / "loops" / "asyncio_protocol.py").read_text(encoding="utf-8")
 

@@ -80,7 +80,7 @@ TEXT_6_31 = """\
 
 /file(upload)
     Upper-case a text file; a fresh file comes back.
-    upload: filepath     File, The FileData class is a subclass of the GradioModel class that represents a file...
+    upload: filepath     File
     -> result: filepath  File
 
 /split(text)
