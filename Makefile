@@ -100,7 +100,7 @@ servers:
 	@$(PYTHON) tests/servers/environments.py
 
 versions: .venv/made servers
-	VERSIONS_PAGE=docs/versions.md $(BIN)/pytest tests/live/test_versions.py tests/live/test_random_cancels.py
+	VERSIONS_PAGE=docs/versions.md $(BIN)/pytest -n $(WORKERS) --dist loadscope tests/live/test_versions.py tests/live/test_random_cancels.py
 
 newest-server:
 	@$(PYTHON) tests/servers/environments.py --newest

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STARTED = pytest.StashKey[list[GradioServer]]()
-OUTCOMES = pytest.StashKey[list[Outcome]]()
-STOPS = pytest.StashKey[list[Stop]]()
 SHOWN = 40  # lines of each server's output in a report
 SETTLE = 1.0  # seconds for what a test began to end after it
 
@@ -86,12 +84,6 @@ def wide_server(version: str, start_server: StartServer) -> GradioServer:
 def auth_server(version: str, start_server: StartServer) -> GradioServer:
     """The same app behind a login: `user` and `secret`."""
     return start_server(version, "--auth", "user:secret")
-
-
-@pytest.fixture(scope="session")
-def stops(request: pytest.FixtureRequest) -> list[Stop]:
-    """For what is measured of cancelling."""
-    return request.config.stash.setdefault(STOPS, [])
 
 
 @pytest.fixture(params=WAYS)
@@ -150,13 +142,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    told = report.when == "call" or report.failed
+    told = (report.when == "call" and not report.skipped) or report.failed
     if told and isinstance(item, pytest.Function) and item.path.name == "test_versions.py":
         parameters = item.callspec.params
         scenario = item.originalname.removeprefix("test_").replace("_", " ")
         way = str(parameters.get("way", "all"))
         outcome = Outcome(str(parameters["version"]), scenario, way, report.passed)
-        item.config.stash.setdefault(OUTCOMES, []).append(outcome)
+        report.user_properties.append(("outcome", tuple(outcome)))
     if report.failed:
         for server in item.config.stash.get(STARTED, []):
             lines = server.output.splitlines()[-SHOWN:]
@@ -164,9 +156,28 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+class Page:
+    """Writes the table of versions at a run's end, from the reports of all workers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._outcomes: list[Outcome] = []
+        self._stops: list[Stop] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # What comes from a worker is of plain types.
+        for name, value in report.user_properties:
+            fields: Any = value
+            if name == "outcome":
+                self._outcomes.append(Outcome(*fields))
+            elif name == "stop" and report.when == "call":
+                self._stops.append(Stop(*fields))
+
+    def pytest_sessionfinish(self) -> None:
+        write_page(self._path, self._outcomes, self._stops, WAYS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     path = os.environ.get("VERSIONS_PAGE")
-    if path:
-        stash = session.config.stash
-        outcomes, stops = stash.setdefault(OUTCOMES, []), stash.setdefault(STOPS, [])
-        write_page(Path(path), outcomes, stops, WAYS)
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Page(Path(path)))

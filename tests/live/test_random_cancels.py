@@ -19,6 +19,8 @@ from tests.live.ways import WAYS
 from tests.servers.environments import known_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.live.ways import App, Submission, Way
     from tests.servers.server import GradioServer
 
@@ -53,7 +55,9 @@ async def stopped_after(way: Way, app: App) -> float:
     return time.monotonic() - started
 
 
-async def test_random_moments(way: Way, server: GradioServer, version: str, stops: list[Stop]) -> None:
+async def test_random_moments(
+    way: Way, server: GradioServer, version: str, record_property: Callable[[str, object], None]
+) -> None:
     chance = random.Random(f"{version}{way}")
     async with way.client(server.url) as app, way.client(server.url) as observer:
         doomed: list[Submission] = []
@@ -92,4 +96,4 @@ async def test_random_moments(way: Way, server: GradioServer, version: str, stop
         for job in isolated:
             job.cancel()
         alone = await stopped_after(way, observer)
-    stops.append(Stop(version, str(way), beside, alone))
+    record_property("stop", tuple(Stop(version, str(way), beside, alone)))
