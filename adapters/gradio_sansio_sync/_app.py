@@ -61,7 +61,8 @@ class App(BlockingDownloads, AppBase[Submission]):
         self.callbacks: Callbacks = Callbacks()
         self.loop: Loop = Loop(engine, options, self.callbacks)
         # Once nobody holds the app any more, as each open job does. That may be in the midst of anything, so it waits for nothing.
-        weakref.finalize(self, _abandon, self.loop, self.callbacks).atexit = False
+        self._abandoned = weakref.finalize(self, _abandon, self.loop, self.callbacks)
+        self._abandoned.atexit = False
         _open.add(self)
         try:
             self.loop.start()
@@ -132,6 +133,8 @@ class App(BlockingDownloads, AppBase[Submission]):
         until = monotonic() + self._limits.grace
         self.loop.close()
         self.loop.join()
+        # It holds the engine, and so the errors of jobs, whose tracebacks hold this app: neither would ever go.
+        self._abandoned.detach()
         self.callbacks.close()
         self.callbacks.join(max(0.0, until - monotonic()))
 
