@@ -21,7 +21,7 @@ import h11
 from gradio_sansio.testing.frames import Message, frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Phase(Enum):
@@ -29,11 +29,13 @@ class Phase(Enum):
     CONFIG = "config"
     LOGIN = "login"
     INFO = "info"
+    UPLOAD = "upload"
     JOIN = "join"
     STREAM = "stream open"
     """With Gradio 4.0 to 4.8, where the join itself is the stream, the request that brings the arguments."""
     MESSAGES = "mid-stream"
     COMPLETION = "completion"
+    DOWNLOAD = "download"
     CANCEL = "cancel"
 
 
@@ -75,6 +77,8 @@ STATUSES: Final = {
 }
 EVENT_FAULTS: Final = frozenset({Fault.DUPLICATE, Fault.REORDERED, Fault.UNKNOWN, Fault.FOREIGN})
 SILENT: Final = frozenset({Fault.HALF_OPEN, Fault.USER_CANCEL, Fault.DEADLINE})
+BREAKING: Final = frozenset({Fault.RESET, Fault.RESTART, *SILENT})
+"""What befalls a connection; one that carries a file in the midst of it."""
 RETRY_AFTER: Final = 7
 YIELDS: Final = 5
 """How often the generator yields that is called; its last value is what a completion overtakes."""
@@ -90,6 +94,7 @@ _PHASES: Final = {
     "/config": Phase.CONFIG,
     "/login": Phase.LOGIN,
     "/info": Phase.INFO,
+    "/upload": Phase.UPLOAD,
     "/queue/join": Phase.JOIN,
     "/queue/data": Phase.STREAM,
     "/cancel": Phase.CANCEL,
@@ -103,6 +108,8 @@ def phase_of(path: str) -> Phase | None:
     """What a request is for. Where a config is of no use, the page is asked for in its place."""
     if path == "/":
         return Phase.CONFIG
+    if "/file=" in path:
+        return Phase.DOWNLOAD
     return next((phase for end, phase in _PHASES.items() if path.endswith(end)), None)
 
 
@@ -215,7 +222,7 @@ class FaultProxy:
         """Go wrong in that phase from now on; ``pause`` is what lies between the bytes of a slow drip."""
         self.fired.clear()
         self._phase, self._fault, self._pause = phase, fault, pause
-        if fault is Fault.REFUSED and phase in (Phase.CONNECT, Phase.CONFIG, Phase.JOIN, Phase.CANCEL):
+        if fault is Fault.REFUSED and phase not in {*_BEFORE, Phase.MESSAGES, Phase.COMPLETION}:
             self._refuse()
 
     def heal(self) -> None:
@@ -279,7 +286,7 @@ class FaultProxy:
         with link.client, suppress(_Over, OSError, h11.RemoteProtocolError):
             self._strike(link, Phase.CONNECT)
             while True:
-                self._exchange(link, *_request(link))
+                self._exchange(link, *_request(link, self._sending))
                 link.busy = False
         self._links.discard(link)
 
@@ -332,11 +339,20 @@ class FaultProxy:
 
     # One request and its answer.
 
+    def _sending(self, link: _Link, request: h11.Request) -> None:
+        """The first bytes of a request's body have come."""
+        phase = _phase_of(request)
+        if phase is Phase.UPLOAD and self._aimed(phase) in BREAKING | {Fault.GARBAGE}:
+            self._strike(link, phase)
+            # What was lost while nothing was passed on is missing.
+            raise _Over
+
     def _exchange(self, link: _Link, request: h11.Request, body: bytes) -> None:
         target = request.target.decode()
-        phase = phase_of(target.partition("?")[0])
-        # Single events are another matter.
-        fault = None if self._fault in EVENT_FAULTS else self._strike(link, phase)
+        phase = _phase_of(request)
+        # Single events are another matter, and so is what strikes in the midst of a file.
+        later = self._fault in EVENT_FAULTS or (phase is Phase.DOWNLOAD and self._fault in BREAKING)
+        fault = None if later else self._strike(link, phase)
         link.pace = fault
         if fault in STATUSES:
             link.client.sendall(_page(fault))
@@ -387,6 +403,11 @@ class FaultProxy:
             if link.pace is Fault.TRUNCATED:
                 link.client.sendall(answer[: -(len(content) // 2 or 1)])
                 raise _Over
+            if phase is Phase.DOWNLOAD and self._aimed(phase) in BREAKING:
+                half = len(answer) - len(content) // 2
+                link.client.sendall(answer[:half])
+                self._strike(link, phase)
+                answer = answer[half:]
             self._send(link, answer)
             if refusing:
                 raise _Over
@@ -528,8 +549,12 @@ def _bound(port: int) -> socket.socket:
     return sock
 
 
-def _request(link: _Link) -> tuple[h11.Request, bytes]:
-    """The next request of a client, which never sends one before the last was answered."""
+def _phase_of(request: h11.Request) -> Phase | None:
+    return phase_of(request.target.decode().partition("?")[0])
+
+
+def _request(link: _Link, sending: Callable[[_Link, h11.Request], None]) -> tuple[h11.Request, bytes]:
+    """The next request of a client, which never sends one before the last was answered; ``sending`` is told when its body begins."""
     connection = h11.Connection(h11.SERVER)
     head, body = None, b""
     while True:
@@ -543,6 +568,9 @@ def _request(link: _Link) -> tuple[h11.Request, bytes]:
         elif isinstance(event, h11.Request):
             head = event
         elif isinstance(event, h11.Data):
+            assert head is not None
+            if not body:
+                sending(link, head)
             body += event.data
         else:
             assert isinstance(event, h11.EndOfMessage)

@@ -33,6 +33,7 @@ class Kind(Enum):
 
 KINDS: Final = {"3.50.2": Kind.SOCKET, "4.8.0": Kind.EACH, "4.44.1": Kind.SHARED, NEWEST: Kind.SHARED}
 OPENING: Final = frozenset({Phase.CONNECT, Phase.CONFIG, Phase.LOGIN, Phase.INFO})
+FILES: Final = frozenset({Phase.UPLOAD, Phase.DOWNLOAD})
 MIDST: Final = frozenset({Phase.MESSAGES, Phase.COMPLETION})
 
 
@@ -97,6 +98,9 @@ def applies(cell: Cell) -> bool:
         if kind is Kind.EACH and phase is Phase.STREAM:
             return fault is Fault.UNKNOWN
         return phase in {Phase.STREAM, *MIDST}
+    if phase is Phase.DOWNLOAD and fault in {Fault.HTML, Fault.DEADLINE}:
+        # A page is a file like any other. Downloads have no timeout of their own: callers cancel them.
+        return False
     if phase is Phase.CONNECT:
         # Nothing has been asked, so there is no answer to be cut up or replaced.
         return fault not in {
@@ -145,8 +149,9 @@ def expected(cell: Cell) -> Outcome:
             return Outcome((ConnectError,))
         return Outcome((DeadlineExceeded,), limit=_silence(cell))
     if fault is Fault.SLOW_DRIP:
-        # A request has a limit as a whole; a stream has one for silence. A job whose arguments have arrived ends before that is said.
-        streams = cell.is_stream or phase is Phase.STREAM
+        # A request has a limit as a whole; streams and files have one for silence. A job whose arguments have arrived ends before that
+        # is said.
+        streams = cell.is_stream or phase is Phase.STREAM or phase in FILES
         return WELL if streams else Outcome((DeadlineExceeded,), limit="request")
     if fault in {Fault.TOO_MANY, Fault.TOO_MANY_FOR_NOW}:
         return Outcome((RateLimited,), retry_after=RETRY_AFTER if fault is Fault.TOO_MANY_FOR_NOW else None)
@@ -172,6 +177,8 @@ def expected(cell: Cell) -> Outcome:
 
 def _silence(cell: Cell) -> str:
     """The limit that silence goes past."""
+    if cell.phase in FILES:
+        return "idle"
     if not cell.is_stream:
         return "request"
     return "idle_direct" if cell.kind is Kind.EACH else "idle"
@@ -232,6 +239,8 @@ For Gradio {newest}. "well" means that nobody notices; a dash, that there is no 
 {table}
 
 * **info** is only the description of the API: an app can be called without it.
+* **upload** and **download**: what befalls a connection does so in the midst of the file. A job whose files did not all arrive is never
+  called; nothing is left of a file that did not come whole.
 * **cancel**: the job has ended here the moment it is cancelled, whatever becomes of the word to the server.
 * **ConnectError** means that nothing was done on the server, **Disconnected** that the outcome is unknown. No job is ever submitted twice.
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import anyio
 import pytest
 
-from gradio_sansio import DeadlineExceeded, GradioError, JobCancelled, Limits
+from gradio_sansio import DeadlineExceeded, GradioError, JobCancelled, Limits, handle_file
 from gradio_sansio.testing.subjects import BlockingSubject
 from tests.live.fault_proxy import YIELDS, Fault, FaultProxy, Phase
-from tests.live.fault_rules import KINDS, NEWEST, OPENING, Cell, Outcome, expected, matrix, page
+from tests.live.fault_rules import FILES, KINDS, NEWEST, OPENING, Cell, Outcome, expected, matrix, page
 from tests.live.jobs import ENDLESS, SOON, history, values
 from tests.live.ways import WAYS
 from tests.servers.environments import BuildError, interpreter
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PATIENCE = (0.5, 2.0, 8.0)
 """Seconds for the limits that are to pass. Where one passes before the fault strikes, the machine is slow: the next is tried."""
+SIZE = 600_000
+"""Bytes of the files that go either way: several pieces."""
 CELLS = matrix(WAYS, whole=os.environ.get("FAULTS") == "all")
 
 
@@ -88,6 +90,8 @@ def no_file_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert not list(tmp_path.iterdir())
+    # A file that was removed while it was open is still there.
+    assert not [link for link in Path("/proc/self/fd").iterdir() if str(tmp_path) in os.path.realpath(link)]
 
 
 @pytest.mark.timeout(60, func_only=True)  # the servers are started for the first of them
@@ -121,7 +125,8 @@ def run(cell: Cell, target: Target, patience: float) -> None:
     if cell.phase is Phase.LOGIN:
         options["auth"] = ("user", "secret")
         url = spare = target.login
-    scenario = opening if cell.phase in OPENING else cancelling if cell.phase is Phase.CANCEL else job
+    special = {Phase.CANCEL: cancelling, Phase.DOWNLOAD: downloading}
+    scenario = opening if cell.phase in OPENING else special.get(cell.phase, job)
     with FaultProxy(url, spare) as proxy:
 
         async def main() -> None:
@@ -218,18 +223,60 @@ def deaf() -> Iterator[str]:
 async def job(
     way: Way, proxy: FaultProxy, cell: Cell, outcome: Outcome, options: dict[str, Any], patience: float
 ) -> None:
-    async with way.client(proxy.url, **options) as app:
-        await aim(way, proxy, cell, patience, leaving=0)
-        timeout = patience if cell.fault is Fault.DEADLINE else None
-        submission = app.submit("/count", [YIELDS, 0.01], timeout=timeout)
-        if cell.fault is Fault.USER_CANCEL:
-            await way.until(proxy.fired.is_set, "the fault")
-            submission.cancel()
-            submission.cancel()
-        await ended(submission, cell, outcome, proxy)
-        struck(proxy, cell)
-        proxy.heal()
-        await usable(app)
+    with source() as path:
+        async with way.client(proxy.url, **options) as app:
+            await aim(way, proxy, cell, patience, leaving=0)
+            timeout = patience if cell.fault is Fault.DEADLINE else None
+            if cell.phase is Phase.UPLOAD:
+                submission = app.submit("/files", [[handle_file(path)]], timeout=timeout)
+            else:
+                submission = app.submit("/count", [YIELDS, 0.01], timeout=timeout)
+            if cell.fault is Fault.USER_CANCEL:
+                await way.until(proxy.fired.is_set, "the fault")
+                submission.cancel()
+                submission.cancel()
+            await ended(submission, cell, outcome, proxy)
+            struck(proxy, cell)
+            proxy.heal()
+            await usable(app)
+
+
+@contextmanager
+def source() -> Iterator[Path]:
+    """A file to be uploaded, alone in its folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "source.bin"
+        path.write_bytes(bytes(SIZE))
+        yield path
+
+
+async def downloading(
+    way: Way, proxy: FaultProxy, cell: Cell, outcome: Outcome, options: dict[str, Any], patience: float
+) -> None:
+    """A file comes back; if it doesn't come whole, nothing of it stays."""
+    with source() as path:
+        async with way.client(proxy.url, **options) as app:
+            file = (await app.predict("/same", [handle_file(path)])).value
+            path.unlink()
+            await aim(way, proxy, cell, patience, leaving=0)
+
+            async def fetch() -> None:
+                saved = await app.download(file, path.parent)
+                assert saved.read_bytes() == bytes(SIZE)
+                saved.unlink()
+
+            if outcome.cancelled:
+                await cancelled(way, fetch, proxy)
+            elif outcome.errors:
+                with pytest.raises(GradioError) as caught:
+                    await fetch()
+                check(caught.value, outcome, proxy)
+            else:
+                await fetch()
+            assert not list(path.parent.iterdir())
+            struck(proxy, cell)
+            proxy.heal()
+            await usable(app)
 
 
 async def cancelling(
@@ -255,7 +302,7 @@ async def cancelling(
 
 async def aim(way: Way, proxy: FaultProxy, cell: Cell, patience: float, *, leaving: int) -> None:
     proxy.aim(cell.phase, cell.fault, pause=patience / 5)
-    if cell.fault is Fault.REFUSED and cell.phase in (Phase.JOIN, Phase.CANCEL):
+    if cell.fault is Fault.REFUSED and cell.phase in (Phase.JOIN, Phase.CANCEL, *FILES):
         await way.until(lambda: proxy.open == leaving, "the end of idle connections")
 
 
@@ -270,16 +317,17 @@ async def ended(submission: Submission, cell: Cell, outcome: Outcome, proxy: Fau
         return
     assert not submission.cancelled
     if not outcome.errors:
-        assert (await submission.result()).value == YIELDS - 1
+        expected = [[SIZE]] if cell.phase is Phase.UPLOAD else list(range(YIELDS))
+        assert (await submission.result()).value == expected[-1]
         got = values(events)
         if cell.fault is Fault.REORDERED:
             # Nothing on the wire says what was meant to come first.
             assert set(got) <= set(range(YIELDS))
         elif cell.fault is Fault.DUPLICATE:
-            assert sorted(set(got)) == list(range(YIELDS))
+            assert sorted(set(got)) == expected
             assert got == sorted(got)
         else:
-            assert got == list(range(YIELDS))
+            assert got == expected
         assert submission.status.success
         return
     for _ in range(2):
