@@ -8,6 +8,7 @@ Rules:
   Gradio never does. Such a call waits while the Space is woken, and is then made as if for the first time. One that may have reached the
   app is never made again.
 * What was opened anew may be another app: a call that waited is bound to the function of its name there, or fails if that has changed.
+* The files of a call wait with it, and go once more where they had gone before: a Space's disk does not outlive it.
 """
 
 from __future__ import annotations
@@ -40,13 +41,10 @@ class Lobby:
     """Where calls wait for a Space to run. To the session it is a way of taking jobs to the server like any other."""
 
     def __init__(self) -> None:
-        self.jobs: dict[JobId, tuple[Job, bool]] = {}
-        """Each with whether it is to be isolated."""
-        self.isolated = False
-        """Whether the next one is."""
+        self.jobs: dict[JobId, Job] = {}
 
     def submit(self, job: Job, now: float) -> None:
-        self.jobs[job.id] = job, self.isolated
+        self.jobs[job.id] = job
 
     def send(self, job: Job, data: bytes | None, now: float) -> None:
         """Streaming inputs don't wait: see ``Access.takes_back``."""
@@ -67,7 +65,7 @@ class Lobby:
     def idle(self) -> bool:
         return not self.jobs
 
-    def empty(self) -> list[tuple[Job, bool]]:
+    def empty(self) -> list[Job]:
         """Let them all go."""
         jobs = [*self.jobs.values()]
         self.jobs.clear()

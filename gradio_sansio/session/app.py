@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
 from gradio_sansio.errors import (
@@ -62,7 +62,12 @@ class App:
         Raises:
             ValidationError: an argument is refused.
         """
-        values = bind(endpoint, dependency, payload)
+        return self.packed(bind(endpoint, dependency, payload), endpoint, dependency)
+
+    def packed(
+        self, values: list[Any], endpoint: Endpoint, dependency: Dependency
+    ) -> tuple[bytes, Parcel | None]:
+        """The same, of arguments that are in their places."""
         parcel = self.files.pack(values, dependency, endpoint)
         try:
             data = encode(values if parcel is None else parcel.values())

@@ -77,7 +77,15 @@ class Outgoing:
 class Parcel:
     """Arguments with files in them, on their way to the server."""
 
-    def __init__(self, values: list[Any], uploads: list[Outgoing], wire: Callable[[Outgoing], Any]) -> None:
+    def __init__(
+        self,
+        given: list[Any],
+        values: list[Any],
+        uploads: list[Outgoing],
+        wire: Callable[[Outgoing], Any],
+    ) -> None:
+        self.given: list[Any] = given
+        """The arguments as the caller gave them, for packing them anew."""
         self._values = values
         self._wire = wire
         self.uploads: list[Outgoing] = uploads
@@ -143,7 +151,7 @@ class Files:
 
             new = replace_files(value, (InputFile, Content, FileData), take)
             shaped.append(value if new is value else self._shaped(component, new))
-        return Parcel(shaped, uploads, self._wire)
+        return Parcel(values, shaped, uploads, self._wire)
 
     def _outgoing(self, mark: InputFile | Content | FileData) -> Outgoing:
         """Raises ``ValueError`` with the reason why it can't be sent."""

@@ -30,6 +30,7 @@ from gradio_sansio.session.api_info import Endpoint
 from gradio_sansio.session.config import Dependency, Dialect
 from gradio_sansio.session.diff import DiffError, Outputs, are_edits, replaced
 from gradio_sansio.session.failures import app_error, failed
+from gradio_sansio.session.files import Parcel
 from gradio_sansio.session.messages import (
     Estimation,
     LogSent,
@@ -159,6 +160,7 @@ class Job:
         "isolated",
         "newest",
         "outstanding",
+        "parcel",
         "queued",
         "state",
         "succeeded",
@@ -173,6 +175,7 @@ class Job:
         data: bytes,
         board: JobBoard,
         *,
+        parcel: Parcel | None = None,
         newest: bool,
         timeout: float | None,
         isolated: bool = False,
@@ -183,7 +186,9 @@ class Job:
         self.endpoint: Endpoint = endpoint
         self.dependency: Dependency = dependency
         self.data: bytes = data
-        """The arguments as JSON, until they are sent."""
+        """The arguments as JSON."""
+        self.parcel: Parcel | None = parcel
+        """The same with the files that go before them, until the server has taken the job."""
         self.queued: bool = dependency.dialect is not Dialect.DIRECT
         self.newest: bool = newest
         """The application wants the newest value only, so it never holds anything up."""
@@ -226,7 +231,12 @@ class Job:
         """A value of it has come."""
         return self._outputs is not None
 
-    def rebind(self, endpoint: Endpoint, dependency: Dependency) -> None:
+    def rebind(
+        self,
+        endpoint: Endpoint,
+        dependency: Dependency,
+        files: Callable[[list[Any]], list[Any]] | None = None,
+    ) -> None:
         """The app is another one than when the job was submitted; nothing of it has been sent to any.
 
         Raises:
@@ -244,6 +254,7 @@ class Job:
         self.endpoint, self.dependency = endpoint, dependency
         self.queued = dependency.dialect is not Dialect.DIRECT
         self._hidden = dependency.hidden_outputs
+        self._files = files
 
     def uploading(self, bar: Progress, now: float) -> None:
         """How far its files are, which go to the server before it does."""
@@ -253,6 +264,7 @@ class Job:
 
     def accepted(self) -> None:
         """The server has taken the job."""
+        self.parcel = None
         self._step(JobInput.ACCEPTED)
 
     def estimation(self, message: Estimation, now: float) -> None:
@@ -418,7 +430,7 @@ class Job:
             self._board.finished.append(self)
             self._board.open -= 1
             self._count(-self.outstanding)
-            self._outputs = None
+            self._outputs = self.parcel = None
 
     def _note(self, output: Output) -> None:
         if output.render_config is not None:

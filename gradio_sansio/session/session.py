@@ -25,7 +25,7 @@ from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.app import App
 from gradio_sansio.session.arguments import Payload
-from gradio_sansio.session.config import Config, Dialect, rendered
+from gradio_sansio.session.config import Config, Dependency, rendered
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.dialects.shared_stream import SharedStream
@@ -34,6 +34,7 @@ from gradio_sansio.session.downloads import Downloads
 from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
+from gradio_sansio.session.files import Parcel
 from gradio_sansio.session.job import Job, JobBoard, JobState
 from gradio_sansio.session.source import HUB, check_token, parse_hub, parse_source
 from gradio_sansio.session.transports import Transports
@@ -240,7 +241,7 @@ class Session:
             found = app.endpoints.find(endpoint)
             dependency = app.config.dependencies[found.fn_index]
             data, parcel = app.arguments(found, dependency, payload)
-            transport = self._uploads if parcel else self._entrance(app, dependency.dialect, isolated)
+            transport = self._entrance(app, dependency, parcel, isolated)
             self._submitted += 1
             job = Job(
                 JobId(self._submitted),
@@ -248,6 +249,7 @@ class Session:
                 dependency,
                 data,
                 self._board,
+                parcel=parcel,
                 newest=newest,
                 timeout=timeout,
                 isolated=isolated,
@@ -257,10 +259,7 @@ class Session:
             self._jobs[job.id] = (job, transport)
             if timeout is not None:
                 self._timers.arm(Timer.JOB, job.id, now + timeout)
-            if parcel:
-                self._uploads.add(job, data, parcel, now, first=True)
-            else:
-                transport.submit(job, now)
+            transport.submit(job, now)
             return job.id
 
     def cancel(self, job: JobId, now: float) -> None:
@@ -517,21 +516,22 @@ class Session:
                 self._uploads = Uploads(self._app)
                 self._downloads = Downloads(self._app)
             else:
-                self._uploads.moved(self._app)
+                for job in self._uploads.moved(self._app, now):
+                    self._wait(job, now)
                 self._downloads.moved(self._app)
             self._board.version = config.version
         if self._state is SessionState.OPENING:
             self._step(SessionInput.OPENED)
             self._actions.append(AppOpened())
-        for job, isolated in self._access.lobby.empty():
-            self._readmit(self._app, job, isolated, now)
+        for job in self._access.lobby.empty():
+            self._readmit(self._app, job, now)
 
     def not_opened(self, error: GradioError, now: float) -> None:
         if self._state is SessionState.OPENING:
             self._step(SessionInput.FAILED)
             self._actions.append(AppFailed(error))
             self._end()
-        for job, _ in self._access.lobby.empty():
+        for job in self._access.lobby.empty():
             job.fail(error, now)
 
     # Calls that meet a Space which is not there.
@@ -539,18 +539,22 @@ class Session:
     def _take_back(self, job: Job, outcome: Response | GradioError, now: float) -> bool:
         if self._state is not SessionState.OPEN or not self._access.takes_back(job, outcome, now):
             return False
-        lobby = self._access.lobby
-        lobby.isolated = self._transports.isolates(self._jobs[job.id][1])
-        lobby.submit(job, now)
-        self._jobs[job.id] = job, lobby
+        self._wait(job, now)
         return True
 
-    def _readmit(self, app: App, job: Job, isolated: bool, now: float) -> None:
+    def _wait(self, job: Job, now: float) -> None:
+        self._access.lobby.submit(job, now)
+        self._jobs[job.id] = job, self._access.lobby
+
+    def _readmit(self, app: App, job: Job, now: float) -> None:
         """The Space runs again: make a call as if for the first time."""
         try:
             found = app.endpoints.find(job.endpoint.name or job.endpoint.fn_index)
-            job.rebind(found, app.config.dependencies[found.fn_index])
-            transport = self._transports.find(app, job.dependency.dialect, isolated=isolated)
+            dependency = app.config.dependencies[found.fn_index]
+            job.rebind(found, dependency, app.files.reader(dependency))
+            if job.parcel is not None:
+                job.data, job.parcel = app.packed(job.parcel.given, found, dependency)
+            transport = self._entrance(app, dependency, job.parcel, job.isolated)
         except GradioError as error:
             job.fail(error, now)
         else:
@@ -573,12 +577,13 @@ class Session:
                 f"nothing can be {done} while the app is {self._state.value}", state=self._state.value
             )
 
-    def _entrance(self, app: App, dialect: Dialect, isolated: bool) -> Transport:
-        """Where a job goes in: while its Space is being woken it waits."""
-        if self._access.busy:
-            self._access.lobby.isolated = isolated
+    def _entrance(self, app: App, dependency: Dependency, parcel: Parcel | None, isolated: bool) -> Transport:
+        """Where a job goes in: while its Space is being woken it waits, and its files go before it."""
+        if self._access.busy and not dependency.streaming:
             return self._access.lobby
-        return self._transports.find(app, dialect, isolated=isolated)
+        if parcel is not None:
+            return self._uploads
+        return self._transports.find(app, dependency.dialect, isolated=isolated)
 
     def _find(self, job: JobId) -> tuple[Job, Transport] | None:
         if not 0 < job <= self._submitted:
@@ -611,7 +616,7 @@ class Session:
             job, data = delivery.job, delivery.data()
             if delivery.first:
                 job.data = data or b""
-                transport = self._entrance(app, job.dependency.dialect, job.isolated)
+                transport = self._entrance(app, job.dependency, None, job.isolated)
                 self._jobs[job.id] = (job, transport)
                 transport.submit(job, now)
             else:

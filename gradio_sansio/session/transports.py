@@ -35,10 +35,6 @@ class Transports:
         """Those that carry jobs of the common session, or did before a restart."""
         return (*self._shared.values(), *self._retired)
 
-    def isolates(self, transport: Transport) -> bool:
-        """Whether the transport carries one job only."""
-        return transport in self._isolated
-
     def find(self, app: App, dialect: Dialect, *, isolated: bool) -> Transport:
         """Where a new job goes."""
         if isolated:

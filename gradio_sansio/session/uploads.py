@@ -8,8 +8,8 @@ Rules:
 * A file's bytes are asked for piece by piece, when the piece before has left; those that are at hand are sent without asking.
 * The limit for silence (``Limits.idle``) begins anew with each piece: a slow upload is none that hangs.
 * How far it is, is told as progress of the job, in a bounded number of steps.
-* An upload that fails is the job's failure. What the job's end leaves over is aborted; nothing is undone on the server, which cleans up
-  by itself.
+* An upload that fails is the job's failure; but if its Space was away, the job waits for that and sends its files anew.
+* What the job's end leaves over is aborted; nothing is undone on the server, which cleans up by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Final
 
 from gradio_sansio.commands import ExchangeId, NeedBody
-from gradio_sansio.errors import GradioError, LocalProtocolError, ValidationError
+from gradio_sansio.errors import ConnectError, GradioError, LocalProtocolError, ValidationError
 from gradio_sansio.events import JobId
 from gradio_sansio.session.app import App, not_understood
 from gradio_sansio.session.exchanges import Response
@@ -137,18 +137,21 @@ class Uploads:
 
     # What the session asks.
 
-    def moved(self, app: App) -> None:
-        """The app was started anew, as another one perhaps."""
+    def moved(self, app: App, now: float) -> list[Job]:
+        """The app was started anew, as another one perhaps. Returns the jobs whose files went to the old one, to be submitted anew."""
         self._app = app
+        jobs = [queue[0].job for queue in self._queues.values() if queue[0].first]
+        for job in jobs:
+            self.forget(job.id)
+            if job.dependency.streaming:
+                # Nor would it have waited for its Space.
+                text = "the app was started anew while files were on their way to it"
+                job.fail(ConnectError(text, phase="upload", url=app.address.base.redacted), now)
+        return [job for job in jobs if not job.ended]
 
-    def add(
-        self, job: Job, data: bytes | None, parcel: Parcel | None, now: float, *, first: bool = False
-    ) -> None:
-        """Deliver something once its files, and what comes before it, are on the server."""
-        queue = self._queues.setdefault(job.id, deque())
-        queue.append(Delivery(job, data, parcel, first=first))
-        if len(queue) == 1:
-            self._advance(job.id, now)
+    def add(self, job: Job, data: bytes | None, parcel: Parcel | None, now: float) -> None:
+        """Deliver further input once its files, and what comes before it, are on the server."""
+        self._add(Delivery(job, data, parcel, first=False), now)
 
     def busy(self, job: JobId) -> bool:
         """Whether something of the job is still to be delivered."""
@@ -169,7 +172,7 @@ class Uploads:
     # As the transport of a job that is not on its way yet.
 
     def submit(self, job: Job, now: float) -> None:
-        """See ``add``."""
+        self._add(Delivery(job, job.data, job.parcel, first=True), now)
 
     def send(self, job: Job, data: bytes | None, now: float) -> None:
         """See ``add``."""
@@ -192,6 +195,12 @@ class Uploads:
         return not self._queues
 
     # The requests.
+
+    def _add(self, delivery: Delivery, now: float) -> None:
+        queue = self._queues.setdefault(delivery.job.id, deque())
+        queue.append(delivery)
+        if len(queue) == 1:
+            self._advance(delivery.job.id, now)
 
     def _advance(self, job: JobId, now: float) -> None:
         """Go on with what the job delivers next."""
@@ -308,7 +317,9 @@ class Uploads:
         delivery = self._by_exchange.pop(exchange)
         delivery.exchange = None
         job = delivery.job
-        if isinstance(result, GradioError):
+        if delivery.first and self._app.take_back(job, result, now):
+            self.forget(job.id)
+        elif isinstance(result, GradioError):
             job.fail(result, now)
         elif result.status == 413:
             most = self._app.files.max_size

@@ -16,6 +16,7 @@ from gradio_sansio import (
     SpaceError,
     SpaceStatus,
     SpaceStatusError,
+    handle_file,
 )
 from gradio_sansio_sync import client
 from tests.hub.conftest import TOKEN
@@ -193,7 +194,8 @@ def test_a_space_that_goes_to_sleep_under_an_app(
             backend.restart(grace=0)
             # The next calls go through all of it again.
             calls = [app.submit("/predict", [text]) for text in "ab"]
-            assert [(await call.result()).value for call in calls] == ["a", "b"]
+            files = app.submit("/files", [[handle_file(b"12345", name="c")]])
+            assert [(await call.result()).value for call in (*calls, files)] == ["a", "b", [5]]
             space.go(rest="PAUSED")
             error = await ends(app.submit("/predict", ["c"]))
             assert isinstance(error, SpaceError)

@@ -22,6 +22,14 @@ JOB = f"{CORE}/session/test_job.py"
 SHARED = "session/dialects/shared_stream.py"
 
 FAULTS = (
+    # Spaces.
+    Fault(
+        "files are not sent again after their Space slept",
+        "session/session.py",
+        "            if job.parcel is not None:\n",
+        "            if False:\n",
+        (f"{CORE}/session/test_access.py",),
+    ),
     # Jobs.
     Fault(
         "a terminal status is forgotten",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gradio_sansio import Duplicate, GradioError, Limits, Session, SpaceStatus
-from gradio_sansio.commands import AbortExchange, ExchangeId, OpenSocket, StartExchange
+from gradio_sansio.commands import AbortExchange, ExchangeId, OpenSocket, PulledBody, SendBody, StartExchange
 from gradio_sansio.events import AppClosed, AppFailed, AppOpened, JobFinished, JobId, Logged, SpaceChanged
 from tests.core.session.drive import config
 from tests.core.virtual import entropy
@@ -49,6 +49,7 @@ class World:
         limits: Limits | None = None,
         deadline: float | None = None,
         duplicate: Duplicate | None = None,
+        changes: dict[str, Any] | None = None,
         routes: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
@@ -58,8 +59,13 @@ class World:
         """When the Space's host was asked for something."""
         self.joined = 0
         """Jobs that the app has taken, where a test counts them."""
+        self.stored = 0
+        """Uploads that it has taken, likewise."""
+        self.sent: set[ExchangeId] = set()
+        """Uploads whose body was sent as a whole."""
+        self.aborted: set[ExchangeId] = set()
         self.version = "6.31.0"
-        self.changes: dict[str, Any] = {}
+        self.changes: dict[str, Any] = changes or {}
         """What is different in the app's config."""
         self.asked: list[tuple[float, StartExchange]] = []
         self.events: list[Event] = []
@@ -118,9 +124,16 @@ class World:
                     self.sockets.append(action)
                 elif isinstance(action, AbortExchange):
                     self.open.pop(action.exchange, None)
+                    self.aborted.add(action.exchange)
+                elif isinstance(action, SendBody) and action.last:
+                    self.sent.add(action.exchange)
                 elif not hasattr(action, "exchange"):
                     self.events.append(action)  # type: ignore[arg-type,unused-ignore]  # pyright: ignore[reportArgumentType]
             served = [self.serve(request) for request in [*self.open.values()]]
+            for request in self.open.values():
+                if isinstance(request.body, PulledBody) and request.exchange not in self.sent:
+                    self.session.body_wanted(request.exchange, 1000, self.now)
+                    served.append(True)
             progress = bool(actions) or any(served)
 
     def serve(self, request: StartExchange) -> bool:

@@ -18,9 +18,10 @@ from gradio_sansio import (
     RemoteProtocolError,
     SpaceError,
     ValidationError,
+    handle_file,
 )
 from gradio_sansio.commands import StartExchange
-from gradio_sansio.events import AppClosed, DataReceived
+from gradio_sansio.events import AppClosed, DataReceived, DownloadFinished, DownloadReceived
 from gradio_sansio.session.access import Lobby
 from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.exchanges import Timer
@@ -172,6 +173,181 @@ def test_streaming_inputs_do_not_wait() -> None:
     world = opened()
     job = world.submit("/listen")
     assert isinstance(world.job_error(job), ConnectError)
+
+
+def test_streaming_inputs_do_not_wait_for_a_space_that_is_being_woken_either() -> None:
+    world = opened()
+    waiting = world.submit()
+    job = world.submit("/listen")
+    assert isinstance(world.job_error(job), ConnectError)
+    assert world.ended(waiting) is None
+
+
+# Files go before a call, so they wait as it does.
+
+UPLOAD = f"POST {HOST}/upload"
+FILE = handle_file(b"12345", name="a.txt")
+
+
+def with_files(**options: Any) -> World:
+    """As ``opened``, of an app whose functions take files."""
+    components = {"components": [{"id": 0, "type": "file"}, {"id": 1, "type": "state"}]}
+    world = World(changes=components, **options)
+    world.routes |= {JOIN: served, UPLOAD: stored, STREAM: (200, {"content-type": "text/event-stream"}, DONE)}
+    world.run(10)
+    world.stage = after((14, "SLEEPING"), (17, "APP_STARTING"))
+    return world
+
+
+def stored(world: World, request: StartExchange) -> Any:
+    if not world.stage_now.startswith("RUNNING"):
+        return HTML
+    if request.exchange not in world.sent:
+        return None
+    world.stored += 1
+    return answer([f"/tmp/{world.stored}/a.txt"])
+
+
+def paths(world: World) -> list[Any]:
+    return [body["data"][0]["path"] for body in world.bodies("/queue/join")]
+
+
+def test_files_wait_for_a_space_that_sleeps() -> None:
+    world = with_files()
+    job = world.submit("/predict", FILE)
+    assert world.ended(job) is None
+    later = world.submit("/predict", FILE)
+    # What is submitted meanwhile isn't tried.
+    assert len(world.requests("POST", "/upload")) == 1
+    assert not world.requests("POST", "/queue/join")
+    world.run(30)
+    assert world.job_error(job) is None
+    assert world.told == ["sleeping", "starting", "running"]
+    assert len(world.requests("POST", "/upload")) == 3
+    assert paths(world) == ["/tmp/1/a.txt", "/tmp/2/a.txt"]
+    assert world.ended(later) is None
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_files_go_once_more_where_the_space_slept_before_the_call(isolated: bool) -> None:
+    world = with_files()
+    world.stage = "RUNNING"
+
+    def fall_asleep(world: World, request: StartExchange) -> Any:
+        if world.joined == 0 and world.stage == "RUNNING":
+            world.stage = after((14, "SLEEPING"))
+        return served(world, request)
+
+    world.routes[JOIN] = fall_asleep
+    job = world.submit("/predict", FILE, isolated=isolated)
+    assert paths(world) == ["/tmp/1/a.txt"]
+    world.run(30)
+    assert world.job_error(job) is None
+    # The disk is another one.
+    assert paths(world) == ["/tmp/1/a.txt", "/tmp/2/a.txt"]
+    first, second = (body["session_hash"] for body in world.bodies("/queue/join"))
+    assert (first == second) is not isolated
+
+
+def test_files_that_arrive_while_the_space_is_woken_for_another_call() -> None:
+    world = with_files()
+    world.stage = "RUNNING"
+    world.routes[UPLOAD] = None
+    job = world.submit("/predict", FILE)
+    world.stage = after((14, "SLEEPING"))
+    other = world.submit("/predict", None)
+    assert world.told == ["sleeping"]
+    world.routes[UPLOAD] = lambda world, request: answer(["/tmp/old/a.txt"])
+    world.settle()
+    assert not paths_of_files(world)
+    world.routes[UPLOAD] = stored
+    world.run(30)
+    assert world.job_error(other) is None
+    assert world.ended(job) is None
+    assert paths_of_files(world) == ["/tmp/1/a.txt"]
+
+
+def paths_of_files(world: World) -> list[Any]:
+    return [body["data"][0]["path"] for body in world.bodies("/queue/join") if body["data"][0]]
+
+
+def test_files_on_their_way_to_an_app_that_is_started_anew() -> None:
+    """They went to the old one, whatever the answer says, and so did the index of the function."""
+    world = with_files()
+    world.stage = "RUNNING"
+    world.routes[UPLOAD] = None
+    job = world.submit("/predict", FILE)
+    listening = world.submit("/listen", FILE)
+    [first, second] = world.requests("POST", "/upload")
+    world.stage = after((14, "SLEEPING"))
+    world.changes |= {"app_id": 7, "dependencies": [{"inputs": [], "outputs": []}, *_functions()]}
+    world.submit("/predict", None)
+    world.routes[UPLOAD] = lambda world, request: (
+        None if request in (first, second) else stored(world, request)
+    )
+    world.run(30)
+    assert {first.exchange, second.exchange} <= world.aborted
+    error = world.job_error(listening)
+    assert isinstance(error, ConnectError)
+    assert error.phase == "upload"
+    assert world.ended(job) is None
+    assert paths_of_files(world) == ["/tmp/1/a.txt"]
+    assert [body["fn_index"] for body in world.bodies("/queue/join")] == [0, 1, 1]
+
+
+def test_files_that_the_app_takes_no_more_when_it_is_back() -> None:
+    world = with_files()
+    job = world.submit("/predict", FILE)
+    world.changes |= {"app_id": 7, "max_file_size": 4}
+    world.run(30)
+    error = world.job_error(job)
+    assert isinstance(error, ValidationError)
+    assert "4 at most" in error.message
+    assert len(world.requests("POST", "/upload")) == 1
+
+
+def test_files_that_fail_otherwise_do_not_wait() -> None:
+    world = with_files()
+    world.routes[UPLOAD] = Disconnected("reset", phase="upload", url=HOST)
+    job = world.submit("/predict", FILE)
+    assert isinstance(world.job_error(job), Disconnected)
+    assert not world.statuses
+
+
+def test_downloads_from_an_app_that_was_started_anew() -> None:
+    world = opened()
+    first = f"GET {HOST}/file=/tmp/a"
+    second = f"GET {HOST}/gradio_api/file=/tmp/b"
+    world.routes |= {first: None, second: (200, {"content-type": "text/event-stream"}, b"new")}
+    before = world.session.download("/tmp/a", world.now)
+    world.settle()
+    world.changes = {"app_id": 7, "api_prefix": "/gradio_api"}
+    world.submit()
+    world.run(30)
+    # What was under way goes on as it can; what comes later is asked of the new one.
+    after = world.session.download("/tmp/b", world.now)
+    world.routes[first] = Disconnected("reset", phase="body", url=HOST)
+    world.settle()
+    assert after == before + 1
+    told = [event for event in world.events if isinstance(event, DownloadReceived)]
+    assert [(event.download, event.data) for event in told] == [(after, b"new")]
+    [failed] = [event for event in world.events if isinstance(event, DownloadFinished)]
+    assert failed.download == before
+    assert isinstance(failed.error, Disconnected)
+
+
+def test_cancelling_what_waits_with_its_files() -> None:
+    world = with_files()
+    job = world.submit("/predict", FILE)
+    world.session.cancel(job, world.now)
+    world.settle()
+    assert isinstance(world.job_error(job), JobCancelled)
+    world.run(30)
+    assert len(world.requests("POST", "/upload")) == 1
+    assert not world.requests("POST", "/queue/join")
+
+
+# How it ends.
 
 
 def test_a_space_that_was_paused_meanwhile() -> None:

@@ -526,6 +526,50 @@ def test_a_job_that_ends_meanwhile_gets_no_more() -> None:
     drive.finish()
 
 
+def test_what_an_app_that_is_started_anew_has_of_uploads() -> None:
+    drive = Uploading()
+    streaming, _ = running(drive)
+    drive.send(streaming, file(5))
+    further = drive.request.exchange
+    job = drive.submit("/predict", file(5))
+    begun = drive.request.exchange
+    want = drive.want(exchange=begun)
+    assert want is None
+    uploads = drive.session._uploads
+    [taken] = uploads.moved(drive.session._opened_app, 0.0)
+    drive.pump()
+    # Further input belongs to a job that runs, or ends, where it is.
+    assert taken.id == job
+    assert drive.of(AbortExchange) == [begun]
+    assert uploads.busy(streaming)
+    assert not uploads.busy(job)
+    # What the wire or the adapter still had to say of it means nothing.
+    assert drive.want(exchange=begun) is None
+    uploads.submit(taken, 0.0)
+    drive.pump()
+    assert drive.request.exchange not in (begun, further)
+    assert [len(content) for _, content in drive.send_all()] == [5]
+    drive.answer(["/2"], to=drive.request)
+    assert drive.posts(JOIN)[-1]["data"][0]["path"] == "/2"
+    drive.finish()
+
+
+def test_files_are_held_only_until_the_server_has_the_job() -> None:
+    drive = Uploading()
+    job = drive.submit("/predict", file(5))
+    record, _ = drive.session._jobs[job]
+    drive.send_all()
+    drive.answer(["/1"])
+    assert record.parcel is not None
+    drive.answer({"event_id": "e"})
+    assert record.parcel is None
+    refused = drive.submit("/predict", file(5))
+    record, _ = drive.session._jobs[refused]
+    drive.cancel(refused)
+    assert record.parcel is None
+    drive.finish()
+
+
 def test_as_a_transport_it_holds_nothing_up() -> None:
     drive = Uploading()
     job = drive.submit("/predict", file(5))
@@ -533,7 +577,6 @@ def test_as_a_transport_it_holds_nothing_up() -> None:
     assert not transport.idle
     assert transport.overflowed(record)
     transport.drained(record, 0.0)
-    transport.submit(record, 0.0)
     transport.send(record, None, 0.0)
     transport.close(0.0)
     drive.cancel(job)
