@@ -2,19 +2,20 @@
 
     python -m benchmarks [CASE ...] [--list] [--only CONTENDER ...]
 
-Without arguments, all of it: some ten minutes. It installs the official clients below ``.bench/``, starts real servers from ``.servers/``,
-and writes ``docs/benchmarks.md``, ``docs/benchmarks.json`` and the plots. With arguments it writes nothing.
+Without arguments, all of it, in a quarter of an hour. It installs the official clients below ``.bench/``, starts real servers from
+``.servers/``, and writes ``docs/benchmarks.md``, its plots, ``docs/benchmarks.json`` and the table of the README. With arguments it
+prints only.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import sys
+from typing import Any
 
-from benchmarks import engine, peers
+from benchmarks import engine, peers, report
 from benchmarks.cases import CASES, NEWEST
-from benchmarks.contenders import FLOOR, OURS, PEERS, Contender
-from benchmarks.report import Report, duration, table
+from benchmarks.contenders import FLOOR, OURS, PEERS
 from benchmarks.runner import connecting, importing, run, serving
 from gradio_sansio import __version__
 from tests.servers.environments import build
@@ -43,66 +44,49 @@ def main() -> None:
     wanted = options.cases or names
     if unknown := set(wanted) - set(names):
         parser.error(f"there is no case {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    versions = {"gradio-sansio": __version__}
+    data: dict[str, Any] = {
+        "versions": {"gradio-sansio": __version__},
+        "machine": report.machine(),
+        "cases": {},
+    }
     if wanted != ["engine"]:
-        versions |= peers.install()
-    contenders = [FLOOR, *OURS, *(peer for name, peer in PEERS.items() if name in versions)]
+        data["versions"] |= peers.install()
+    contenders = [FLOOR, *OURS, *(peer for name, peer in PEERS.items() if name in data["versions"])]
     if options.only:
         contenders = [one for one in contenders if one.name.removeprefix("gradio-sansio, ") in options.only]
-    report = Report(versions)
+
+    def tell(section: str) -> None:
+        print(section, flush=True)
+        if not options.cases and not options.only:
+            # After each case, so that a run that is broken off leaves what it has found.
+            report.write(data)
+
     if "import" in wanted:
-        print(report.section("Import", "import", *import_section(contenders)), flush=True)
-    if "connect" in wanted:
-        build(NEWEST)
-        print(report.section("Connecting", "connect", *connect_section(contenders)), flush=True)
-    cases = [case for case in CASES if case.name in wanted]
-    for version in {case.version for case in cases} - {"values", "text"}:
-        build(version)
-    for case, samples, failures in run(cases, contenders):
-        print(report.case(case, samples, failures), flush=True)
-        for name, reason in failures.items():
-            print(f"{name}: {reason}\n", flush=True)
+        data["import"] = importing(contenders)
+        tell(report.import_section(data))
     if "engine" in wanted:
-        text, data = engine.section()
-        print(report.section("The engine alone", "engine", text, data), flush=True)
-    if not options.cases and not options.only:
-        report.write()
-
-
-def import_section(contenders: list[Contender]) -> tuple[str, object]:
-    """CPU seconds of importing."""
-    found = importing(contenders)
-    rows: list[list[str]] = []
-    for name, times in found.items():
-        bare, runtime, client = (statistics.median(times[what]) for what in ("bare", "runtime", "client"))
-        rows.append([name, duration(bare), duration(client - bare), duration(client - max(bare, runtime))])
-    head = ["CPU", "bare interpreter", "client over it", "client over its runtime"]
-    return table(head, rows), found
-
-
-def connect_section(contenders: list[Contender]) -> tuple[str, object]:
-    """Opening an app."""
-    with serving(NEWEST) as port:
-        cold, warm = connecting(contenders, port)
-    floor = statistics.median(sample["seconds"] for sample in warm.get("floor", [{"seconds": float("nan")}]))
-    rows = [
-        [
-            name,
-            duration(cold[name][0]["seconds"]),
-            duration(wall := statistics.median(sample["seconds"] for sample in warm[name])),
-            f"{wall / floor:.2f}",
-            duration(statistics.median(sample["cpu"] for sample in warm[name])),
-        ]
-        for name in cold
-    ]
-    head = [
-        "wall",
-        "the first time in a process",
-        "again, median of 10",
-        "to the floor's two requests",
-        "CPU",
-    ]
-    return table(head, rows), {"cold": cold, "again": warm}
+        data["engine"] = engine.measure()
+        tell(report.engine_section(data))
+    for version in dict.fromkeys([NEWEST, *(case.version for case in CASES if case.name in wanted)]):
+        if version not in ("values", "text") and wanted != ["engine"]:
+            build(version)
+    if "connect" in wanted:
+        with serving(NEWEST) as port:
+            cold, again, failures = connecting(contenders, port)
+        data["connect"] = {"cold": cold, "again": again, "failures": failures}
+        tell(report.connect_section(data))
+    for case, samples, failures in run([case for case in CASES if case.name in wanted], contenders):
+        data["cases"][case.name] = {
+            "title": case.title,
+            "unit": case.unit,
+            "units": case.units,
+            "link": case.link,
+            "samples": samples,
+            "failures": failures,
+        }
+        for contender, reason in failures.items():
+            print(f"{contender}: {reason}\n", file=sys.stderr, flush=True)
+        tell(report.case_section(data, case.name))
 
 
 if __name__ == "__main__":

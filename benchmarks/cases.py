@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 
 NEWEST: Final = "6.31.0"
 MIB: Final = 1024 * 1024
+GIB: Final = 1024 * MIB
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Case(NamedTuple):
@@ -16,45 +18,84 @@ class Case(NamedTuple):
     name: str
     title: str
     do: str
-    details: Mapping[str, Any] = MappingProxyType({})
+    details: Mapping[str, Any] = NOTHING
     units: int = 1
     """By what the figures are divided: calls, jobs or events in one operation."""
     unit: str = "call"
     rounds: int = 5
+    """At most; fewer where they take long."""
     version: str = NEWEST
     """Of the real server; ``values`` or ``text`` for prepared bytes."""
     link: str = ""
     """``far`` for a round trip of 50 ms, ``tls`` for https."""
     floor: bool = True
+    peers: bool = True
+    warm: Mapping[str, Any] = NOTHING
+    """In what the operation is smaller when it is done for the first time, which isn't counted."""
 
 
 def _predict(name: str, title: str, **options: Any) -> Case:
-    return Case(name, title, "predict", {"count": 20}, 20, **options)
+    return Case(name, title, "predict", {"count": 10}, 10, **options)
 
 
 def _jobs(count: int, rounds: int) -> Case:
-    return Case(f"jobs-{count}", f"{count} jobs at once", "jobs", {"count": count}, count, "job", rounds)
+    title = "1 job" if count == 1 else f"{count:,} jobs at once"
+    return Case(f"jobs-{count}", title, "jobs", {"count": count}, count, "job", rounds, warm={"count": 1})
 
 
 def _stream(name: str, title: str, **options: Any) -> Case:
-    return Case(name, title, "stream", {"count": 2000}, 2000, "event", **options)
+    return Case(name, title, "stream", {"count": 2000}, 2000, "event", warm={"count": 20}, **options)
 
 
 CASES: Final = (
     _predict("predict", "A warm call", rounds=15),
-    _jobs(10, 7),
-    _jobs(100, 3),
+    _jobs(1, 15),
+    _jobs(10, 9),
+    _jobs(100, 5),
+    _jobs(200, 3),
     _jobs(1000, 2),
     _stream("stream", "A stream of 2,000 small values", rounds=3),
-    Case("replay", "20,000 events of prepared bytes", "replay", {}, 20_000, "event", 5, "values"),
-    Case("text", "A text of 10,000 tokens, by edits", "replay", {}, 10_000, "event", 3, "text"),
+    Case("replay", "20,000 events of prepared bytes", "replay", NOTHING, 20_000, "event", 7, "values"),
+    Case("text", "A text of 10,000 tokens, by edits", "replay", NOTHING, 10_000, "event", 5, "text"),
     Case("big", "A result of 10 MB", "big", {"size": 10_000_000}, rounds=3),
     Case("up", "An argument of 1 MB", "up", {"size": 1_000_000}, rounds=3),
-    Case("apps", "50 apps at once, a call each", "apps", {"count": 50}, 50, "app", 2, floor=False),
-    _predict("predict-4.44.1", "A warm call, Gradio 4.44.1", version="4.44.1"),
-    _stream("stream-4.44.1", "2,000 small values, Gradio 4.44.1", rounds=2, version="4.44.1"),
-    _predict("predict-3.50.2", "A warm call, Gradio 3.50.2 (websocket)", version="3.50.2", floor=False),
-    Case("far", "A warm call over 50 ms", "predict", {"count": 3}, 3, rounds=3, link="far"),
+    Case(
+        "files",
+        "A file of 1 GiB, up and down again",
+        "file",
+        {"size": GIB},
+        GIB // MIB,
+        "MiB",
+        1,
+        peers=False,
+        warm={"size": MIB},
+    ),
+    Case(
+        "apps",
+        "50 apps at once, a call each",
+        "apps",
+        {"count": 50},
+        50,
+        "app",
+        2,
+        floor=False,
+        warm={"count": 1},
+    ),
+    _predict("far", "A warm call over a link with 50 ms round trip", rounds=5, link="far"),
     _predict("tls", "A warm call through TLS", link="tls"),
+    _predict("predict-4.44.1", "A warm call, Gradio 4.44.1", version="4.44.1"),
+    _stream("stream-4.44.1", "A stream of 2,000 small values, Gradio 4.44.1", rounds=2, version="4.44.1"),
+    _predict("predict-3.50.2", "A warm call, Gradio 3.50.2 (websocket)", version="3.50.2", floor=False),
+    Case(
+        "stream-3.50.2",
+        "A stream of 500 small values, Gradio 3.50.2 (websocket)",
+        "stream",
+        {"count": 500},
+        500,
+        "event",
+        2,
+        "3.50.2",
+        floor=False,
+        warm={"count": 20},
+    ),
 )
-"""The files' cases belong here once there are files: 1 GiB up and down, against a bare socket's rate."""

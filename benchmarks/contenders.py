@@ -15,7 +15,7 @@ from benchmarks.peers import NODE, PYTHON, WORKERS
 
 INHERITED: Final = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """What a contender sees of the environment: no proxy, no token, and no setting of Python's."""
-PATIENCE: Final = 180.0
+PATIENCE: Final = 90.0
 """Seconds that one request may take."""
 
 
@@ -113,7 +113,7 @@ class Worker:
         if not line:
             self._process.wait()
             self._complaints.seek(0)
-            reason = self._complaints.read().strip()[-2000:] or f"killed, or no answer within {PATIENCE:g} s"
+            reason = self._complaints.read().strip()[-2000:] or f"no answer within {PATIENCE:g} s"
             raise RuntimeError(f"{self.contender.name} failed at {do} {details}:\n{reason}")
         figures: dict[str, float] = json.loads(line)
         return figures

@@ -10,23 +10,23 @@ import gc
 import time
 import tracemalloc
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from benchmarks import replay
-from benchmarks.report import table
 from gradio_sansio import Engine
 from gradio_sansio.commands import Connect, ConnectionId, Send
 from gradio_sansio.events import DataReceived, JobFinished, JobId
 
 READ: Final = 64 * 1024
 """Bytes that come at a time."""
-ROUNDS: Final = 5
+ROUNDS: Final = 3
+MESSAGES: Final = 4
+"""Of each job."""
 JOBS: Final = (10, 100, 1000, 10_000)
 LINES: Final = (1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000)
 STREAMS: Final = (5_000, 10_000, 20_000, 40_000)
-LEAST: Final = 0.01
-"""Parts of a profile below this are left out."""
 TAKEN: Final = 2 * 1024 * 1024
 """Bytes of events after which the engine hears that they were taken, as an adapter tells it."""
 
@@ -198,50 +198,25 @@ def profile(number: int) -> list[tuple[str, float]]:
     return sorted(((place, time / whole) for place, time in parts.items()), key=lambda part: -part[1])
 
 
-def section() -> tuple[str, dict[str, object]]:
-    """All of it, as a text and as data."""
-    values = min(stream("values", 20_000) for _ in range(ROUNDS)) / 20_000
-    text = min(stream("text", 10_000) for _ in range(ROUNDS)) / 10_000
-    longs = {size: min(stream("values", size) for _ in range(ROUNDS)) / size for size in STREAMS}
-    lines = {size: min(line(size) for _ in range(ROUNDS)) / size for size in LINES}
-    grown = {
-        count: [
-            min(column) / count
-            for column in zip(*(jobs(count) for _ in range(max(3, 300 // count))), strict=True)
-        ]
-        for count in JOBS
+def measure() -> dict[str, object]:
+    """All of it; seconds and bytes."""
+    return {
+        "value": least(lambda: stream("values", 20_000)) / 20_000,
+        "token": least(lambda: stream("text", 10_000)) / 10_000,
+        # How many, and by job: seconds to submit it, seconds by message, bytes that it holds.
+        "jobs": [(count, *by_job(count), memory(count)) for count in JOBS],
+        "lines": [(size, least(partial(line, size)) / size) for size in LINES],
+        "streams": [(size, least(partial(stream, "values", size)) / size) for size in STREAMS],
+        "profile": profile(20_000),
     }
-    held = {count: memory(count) for count in JOBS}
-    parts = profile(20_000)
-    rows = [
-        [f"{count:,}", f"{submit * 1e6:.0f} us", f"{told / 4 * 1e6:.1f} us", f"{held[count] / 1024:.1f} KiB"]
-        for count, (submit, told) in grown.items()
-    ]
-    summary = (
-        f"A streamed value of 290 bytes takes {values * 1e6:.1f} us ({290 / values / 1e6:.0f} MB a second),"
-        f" a token of a text that grows to 10,000 {text * 1e6:.1f} us.\n"
-    )
-    pages = [
-        summary,
-        table(["open jobs", "submit", "message, one in each read", "memory, by job"], rows),
-        table(
-            ["one line of", *(f"{size / 1e6:g} MB" for size in lines)],
-            [["CPU by byte", *(f"{each * 1e9:.2f} ns" for each in lines.values())]],
-        ),
-        table(
-            ["a stream of", *(f"{size:,} values" for size in longs)],
-            [["CPU by value", *(f"{each * 1e6:.1f} us" for each in longs.values())]],
-        ),
-        "Where the time of a streamed value goes (under a profiler, which makes small functions look larger than they are):\n",
-        table(["place", "part"], [[place, f"{part:.0%}"] for place, part in parts if part >= LEAST]),
-    ]
-    data: dict[str, object] = {
-        "value": values,
-        "token": text,
-        "jobs": grown,
-        "memory": held,
-        "lines": lines,
-        "streams": longs,
-        "profile": dict(parts),
-    }
-    return "\n".join(pages), data
+
+
+def least(action: Callable[[], float]) -> float:
+    """Of several tries: what it takes where nothing comes in between."""
+    return min(action() for _ in range(ROUNDS))
+
+
+def by_job(count: int) -> tuple[float, float]:
+    """Seconds to submit a job, and for each of its messages, where so many are open."""
+    tries = [jobs(count) for _ in range(max(ROUNDS, 300 // count))]
+    return min(tried[0] for tried in tries) / count, min(tried[1] for tried in tries) / count / MESSAGES

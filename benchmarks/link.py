@@ -16,6 +16,9 @@ class Link:
         self._target = port
         self._delay = delay
         self._tls = tls
+        self.turns: int = 0
+        """How often the client began to wait: it connected, or sent something after it was sent something."""
+        self._asked = False
         self._ready = Event()
         self._thread = Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -40,14 +43,23 @@ class Link:
         server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.turns += 1
+        self._asked = True
         # Setting up TCP takes a round trip too; the one to this machine is over already.
         await asyncio.sleep(2 * self._delay)
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer))
+        self._asked = False
+        await asyncio.gather(
+            self._forward(reader, far_writer, asks=True), self._forward(far_reader, writer, asks=False)
+        )
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, asks: bool
+    ) -> None:
         try:
             while data := await reader.read(65536):
+                self.turns += asks and not self._asked
+                self._asked = asks
                 if self._delay:
                     self._loop.call_later(self._delay, writer.write, data)
                 else:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any, Final
 
 import trustme
@@ -16,83 +18,114 @@ import trustme
 from benchmarks import replay
 from benchmarks.cases import Case
 from benchmarks.contenders import FLOOR, Contender, Worker, environment
+from benchmarks.files import write_large
 from benchmarks.link import Link
 from benchmarks.peers import FOLDER, ROOT
 from tests.servers.server import GradioServer
 
 CONCURRENCY: Final = 1000
 """Jobs of a function that the server runs at a time: with fewer, it is its queue that is measured."""
-ROUND_TRIP: Final = 0.05
 EVENTS: Final = {"values": 20_000, "text": 10_000}
-STARTS: Final = 9
+STARTS: Final = 7
 """How often each interpreter is started for the import case."""
+ROUND_TRIP: Final = 0.05
+BUDGET: Final = 30.0
+"""Seconds after which a case begins no further round, however few there were: a busy machine gets fewer, and the page says how many."""
 
 Samples = dict[str, list[dict[str, float]]]
 """By contender: what each round took."""
+Failures = dict[str, str]
+"""By contender: why there is no more of it."""
 
 
-def run(
-    cases: Sequence[Case], contenders: Sequence[Contender]
-) -> Iterator[tuple[Case, Samples, dict[str, str]]]:
+def run(cases: Sequence[Case], contenders: Sequence[Contender]) -> Iterator[tuple[Case, Samples, Failures]]:
     """Run cases, those of one server next to each other; each with its samples, and why contenders are missing."""
     for version in dict.fromkeys(case.version for case in cases):
-        with serving(version) as port:
-            for case in cases:
-                if case.version == version:
-                    yield case, *measure(case, contenders, port)
+        todo = [case for case in cases if case.version == version]
+        try:
+            with serving(version) as port:
+                while todo:
+                    yield todo[0], *measure(todo[0], contenders, port)
+                    del todo[0]
+        except OSError as error:
+            for case in todo:
+                yield case, {}, {"the server": str(error)}
 
 
-def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Samples, dict[str, str]]:
-    """One case: fresh processes, a round to warm up, then rounds in turn."""
+def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Samples, Failures]:
+    """One case: fresh processes, a small round to warm up, then rounds in turn until there are enough, or ``BUDGET`` is spent.
+
+    A contender that fails has no further rounds.
+    """
     samples: Samples = {}
-    failures: dict[str, str] = {}
+    failures: Failures = {}
     details = dict(case.details)
     if case.do == "replay":
         details["expected"] = replay.expected(case.version, EVENTS[case.version])
     with ExitStack() as resources:
-        url = resources.enter_context(linked(case.link, port))
-        details_of_all = {"url": url, **details}
+        url, link = resources.enter_context(linked(case.link, port))
+        if case.do == "file":
+            details["folder"] = resources.enter_context(TemporaryDirectory())
+            for size in (case.warm["size"], case.details["size"]):
+                write_large(Path(details["folder"], f"{size}.bin"), size)
         workers: list[Worker] = []
         for contender in contenders:
-            if contender is FLOOR and not case.floor:
-                continue
-            worker = resources.enter_context(Worker(contender))
-            try:
-                worker.ask("open" if contender is FLOOR else "connect", url=url)
-                worker.ask(case.do, **details_of_all)
-            except RuntimeError as error:
-                failures[contender.name] = str(error)
-            else:
+            if takes_part(contender, case):
+                worker = resources.enter_context(Worker(contender))
                 workers.append(worker)
+                _ask(worker, workers, failures, "connect", url=url)
+        for worker in tuple(workers):
+            _ask(worker, workers, failures, case.do, url=url, **{**details, **case.warm})
+        until = monotonic() + BUDGET
         for _ in range(case.rounds):
-            for worker in list(workers):
-                try:
-                    figures = worker.ask(case.do, **details_of_all)
-                except RuntimeError as error:
-                    failures[worker.contender.name] = str(error)
-                    workers.remove(worker)
-                else:
+            for worker in tuple(workers):
+                before = link.turns if link else 0
+                figures = _ask(worker, workers, failures, case.do, url=url, **details)
+                if figures is not None:
+                    if link:
+                        figures["turns"] = link.turns - before
                     samples.setdefault(worker.contender.name, []).append(figures)
+            if monotonic() > until:
+                break
     return samples, failures
 
 
-def connecting(contenders: Sequence[Contender], port: int, again: int = 10) -> tuple[Samples, Samples]:
+def takes_part(contender: Contender, case: Case) -> bool:
+    """Whether a case is for a contender."""
+    return case.floor if contender is FLOOR else case.peers or contender.ours
+
+
+def _ask(
+    worker: Worker, workers: list[Worker], failures: Failures, do: str, **details: Any
+) -> dict[str, float] | None:
+    try:
+        return worker.ask(do, **details)
+    except RuntimeError as error:
+        failures[worker.contender.name] = str(error)
+        workers.remove(worker)
+        return None
+
+
+def connecting(
+    contenders: Sequence[Contender], port: int, again: int = 10
+) -> tuple[Samples, Samples, Failures]:
     """Opening an app: for the first time in a process, and again."""
     cold: Samples = {}
     warm: Samples = {}
+    failures: Failures = {}
     url = f"http://127.0.0.1:{port}"
     with ExitStack() as resources:
         workers = [resources.enter_context(Worker(contender)) for contender in contenders]
-        for worker in workers:
-            if worker.contender is FLOOR:
-                worker.ask("open", url=url)
+        until = monotonic() + BUDGET
         for attempt in range(again + 1):
-            for worker in workers:
-                figures = worker.ask("connect", url=url)
-                (warm if attempt else cold).setdefault(worker.contender.name, []).append(figures)
-                if worker.contender is not FLOOR:
-                    worker.ask("close")
-    return cold, warm
+            for worker in tuple(workers):
+                figures = _ask(worker, workers, failures, "connect", url=url)
+                if figures is not None:
+                    (warm if attempt else cold).setdefault(worker.contender.name, []).append(figures)
+                    _ask(worker, workers, failures, "close")
+            if attempt and monotonic() > until:
+                break
+    return cold, warm, failures
 
 
 def importing(contenders: Sequence[Contender]) -> dict[str, dict[str, list[float]]]:
@@ -138,20 +171,20 @@ def serving(version: str) -> Iterator[int]:
 
 
 @contextmanager
-def linked(kind: str, port: int) -> Iterator[str]:
-    """The URL by which contenders reach the server."""
+def linked(kind: str, port: int) -> Iterator[tuple[str, Link | None]]:
+    """The URL by which contenders reach the server, and what stands between."""
     if not kind:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", None
     elif kind == "far":
         with Link(port, delay=ROUND_TRIP / 2) as link:
-            yield f"http://127.0.0.1:{link.port}"
+            yield f"http://127.0.0.1:{link.port}", link
     else:
         authority = trustme.CA()
         certificates = FOLDER / "authority.pem"
         authority.cert_pem.write_to_path(certificates)
         context = server_context(authority)
         with Link(port, tls=context) as link, trusting(certificates):
-            yield f"https://localhost:{link.port}"
+            yield f"https://localhost:{link.port}", link
 
 
 def server_context(authority: trustme.CA) -> Any:

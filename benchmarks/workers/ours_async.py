@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any
 
 import anyio
-from worker import TEXT, Meter, answer
+from worker import TEXT, Meter, answer, source
+
+from gradio_sansio import handle_file
 
 adapter, backend = sys.argv[1:]
 client = import_module(f"gradio_sansio_{adapter}").client
@@ -49,6 +51,9 @@ async def do(request: dict[str, Any]) -> Any:
             return (await app.predict("/big", [request["size"]])).value
         case "up":
             return (await app.predict("/json", ["y" * request["size"]])).value
+        case "file":
+            file = (await app.predict("/same", [handle_file(source(request))])).value
+            return await app.download(file, request["folder"])
 
 
 async def apps(url: str, count: int) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker import TEXT, Meter, answer, requests
+from worker import TEXT, Meter, answer, requests, source
 
-from gradio_sansio_sync import App, client
+from gradio_sansio_sync import App, client, handle_file
 
 opened: list[App] = []
 
@@ -35,6 +35,9 @@ def do(request: dict[str, Any]) -> Any:
             return opened[-1].predict("/big", [request["size"]]).value
         case "up":
             return opened[-1].predict("/json", ["y" * request["size"]]).value
+        case "file":
+            file = opened[-1].predict("/same", [handle_file(source(request))]).value
+            return opened[-1].download(file, request["folder"])
         case "apps":
             apps = [client(request["url"]) for _ in range(request["count"])]
             jobs = [app.submit("/predict", [TEXT]) for app in apps]

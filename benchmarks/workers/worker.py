@@ -2,11 +2,12 @@
 
 A worker is a process that reads one request a line, ``{"do": "predict", "count": 20}``, does that, and answers with a line:
 ``{"seconds": ..., "cpu": ..., "peak": ...}``, what the process has used for it, on all its threads. Answers are checked after the clock
-has stopped. ``worker.mjs`` is the same for Node.
+has stopped. ``official.mjs`` is the same for Node.
 """
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import resource
@@ -48,8 +49,17 @@ def requests() -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
+def source(request: dict[str, Any]) -> Path:
+    """The file that is to go up."""
+    return Path(request["folder"], f"{request['size']}.bin")
+
+
 def answer(request: dict[str, Any], got: Any, figures: dict[str, float]) -> None:
     """Check what was returned, and say what it took."""
+    if request["do"] == "file":
+        assert filecmp.cmp(source(request), got, shallow=False), "another file came back"
+        Path(got).unlink()
+        got = None
     if request["do"] == "replay":
         count, last = got
         got = [count, hashlib.sha256(last.encode()).hexdigest()]
