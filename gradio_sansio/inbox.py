@@ -285,6 +285,11 @@ class Inbox:
             reader.close()
 
     @property
+    def awaited(self) -> bool:
+        """Whether what came may be news to anybody: whoever waits for the result alone need not be woken before the job's end."""
+        return self.done or bool(self._readers)
+
+    @property
     def listened(self) -> bool:
         """Whether there are listeners."""
         return bool(self._listeners)

@@ -90,7 +90,8 @@ class SubmissionBase(ABC):
         with self._lock:
             for event in events:
                 self._inbox.put(event)
-            self._notify()
+            if self._inbox.awaited:
+                self._notify()
             return self._inbox.freed()
 
     def report(self) -> None:
