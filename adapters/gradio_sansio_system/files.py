@@ -7,7 +7,6 @@ it is still the file that was looked at is checked each time.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -177,7 +176,7 @@ class Saving:
         for event in events:
             if isinstance(event, DownloadStarted):
                 self._name = safe_name(event.name)
-                path = self._directory / f".{self._name}.{secrets.token_hex(4)}.part"
+                path = self._directory / f".{self._name}.{os.urandom(4).hex()}.part"
                 # "x": it must not be there, not even as a link.
                 self._file = path.open("xb", buffering=0)
                 self._temporary = path
