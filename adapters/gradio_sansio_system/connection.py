@@ -13,7 +13,7 @@ from gradio_sansio.commands import ConnectionId
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLSocket
 
-READ_SIZE: Final = 256 * 1024
+READ_SIZE: Final = 64 * 1024
 
 
 class Connection:

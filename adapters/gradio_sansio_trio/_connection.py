@@ -13,7 +13,7 @@ from gradio_sansio_system import make_ssl_context, reason_of
 if TYPE_CHECKING:
     from gradio_sansio_trio._app import App
 
-READ_SIZE: Final = 256 * 1024
+READ_SIZE: Final = 64 * 1024
 
 
 class Connection:

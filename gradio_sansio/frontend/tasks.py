@@ -36,8 +36,9 @@ from gradio_sansio.session.space import SpaceStatus
 from gradio_sansio.transfers import give_piece, read_piece
 from gradio_sansio.values import Data
 
-TURN: Final = 16
-"""How many values that are at hand a task takes before others have their turn."""
+TURN: Final = 256
+"""How many values that are at hand a task takes before others have their turn: about what one read brings, so that reading doesn't get
+far ahead."""
 T = TypeVar("T", bound=Value)
 R = TypeVar("R")
 
