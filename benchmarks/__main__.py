@@ -64,9 +64,6 @@ def main() -> None:
     if "import" in wanted:
         data["import"] = importing(contenders)
         tell(report.import_section(data))
-    if "engine" in wanted:
-        data["engine"] = engine.measure()
-        tell(report.engine_section(data))
     for version in dict.fromkeys([NEWEST, *(case.version for case in CASES if case.name in wanted)]):
         if version not in ("values", "text") and wanted != ["engine"]:
             build(version)
@@ -87,6 +84,9 @@ def main() -> None:
         for contender, reason in failures.items():
             print(f"{contender}: {reason}\n", file=sys.stderr, flush=True)
         tell(report.case_section(data, case.name))
+    if "engine" in wanted:
+        data["engine"] = engine.measure()
+        tell(report.engine_section(data))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -29,7 +30,7 @@ EVENTS: Final = {"values": 20_000, "text": 10_000}
 STARTS: Final = 7
 """How often each interpreter is started for the import case."""
 ROUND_TRIP: Final = 0.05
-BUDGET: Final = 30.0
+BUDGET: Final = 15.0
 """Seconds after which a case begins no further round, however few there were: a busy machine gets fewer, and the page says how many."""
 
 Samples = dict[str, list[dict[str, float]]]
@@ -39,9 +40,9 @@ Failures = dict[str, str]
 
 
 def run(cases: Sequence[Case], contenders: Sequence[Contender]) -> Iterator[tuple[Case, Samples, Failures]]:
-    """Run cases, those of one server next to each other; each with its samples, and why contenders are missing."""
-    for version in dict.fromkeys(case.version for case in cases):
-        todo = [case for case in cases if case.version == version]
+    """Run cases in their order, with a server for those in a row; each with its samples, and why contenders are missing."""
+    for version, group in groupby(cases, lambda case: case.version):
+        todo = list(group)
         try:
             with serving(version) as port:
                 while todo:
