@@ -4,7 +4,8 @@
         print((await app.predict("/predict", ["hello"])).value)
 
 httpx2 brings what it has: connection pools, cookies, proxies, HTTP/2 where a server offers it. It has no websockets, so functions of
-Gradio 3 that are queued fail with ``ConnectError``.
+Gradio 3 that are queued fail with ``ConnectError``. Over HTTP/2, httpx2 2.16 doesn't tell the server that an answer isn't wanted any
+more, so that one is sent on until the connection ends; and an upload that is cancelled takes the connection's other exchanges with it.
 """
 
 from __future__ import annotations
@@ -12,39 +13,42 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
-from typing import Any, TypedDict, Unpack, cast
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Unpack, cast
 
 import httpx2
 
 from examples.loops import asyncio_protocol
-from gradio_sansio import ConnectError, Disconnected, Engine, GradioError, Session
+from gradio_sansio import ConnectError, Disconnected, Engine, GradioError, Payload, Session
 from gradio_sansio.commands import (
     AbortExchange,
     ExchangeId,
     OpenSocket,
     PauseExchange,
+    PulledBody,
     Redirects,
     ResumeExchange,
+    SendBody,
     StartExchange,
 )
+from gradio_sansio.events import JobId
 from gradio_sansio_system import Options, reason_of
+from gradio_sansio_system.files import look_at_files
 
 
-class HttpOptions(TypedDict, total=False):
-    """What ``client`` takes beside the other adapters' options."""
-
-    http: dict[str, Any]
-    """For ``httpx2.AsyncClient``."""
+def client(source: str, http: dict[str, Any] | None = None, **options: Unpack[Options]) -> App:
+    """Connect to a Gradio app: ``async with client(...) as app``. ``http`` is for ``httpx2.AsyncClient``."""
+    return App(source, options, http or {})
 
 
-class SessionOptions(Options, HttpOptions):
-    """All of them."""
+class FileSession(Session):
+    """A session whose payloads may name this machine's files."""
 
+    def submit(self, endpoint: str | int | None = None, payload: Payload = (), **options: Any) -> JobId:
+        return super().submit(endpoint, look_at_files(payload, self.inline), **options)
 
-def client(source: str, **options: Unpack[SessionOptions]) -> App:
-    """Connect to a Gradio app: ``async with client(...) as app``."""
-    return App(source, cast("Options", options), options.get("http") or {})
+    def send(self, job: JobId, payload: Payload, now: float) -> None:
+        super().send(job, look_at_files(payload, self.inline), now)
 
 
 class App(asyncio_protocol.App):
@@ -52,12 +56,10 @@ class App(asyncio_protocol.App):
 
     def __init__(self, source: str, options: Options, http: dict[str, Any]) -> None:
         super().__init__(source, options)
-        settings: dict[str, Any] = {"http2": True, "timeout": None}
-        if self.ssl_context is not None:
-            settings["verify"] = self.ssl_context
         # What may take how long is the session's business.
+        settings: dict[str, Any] = {"http2": True, "timeout": None, "verify": self.ssl_context or True}
         self._http = httpx2.AsyncClient(**(settings | http))
-        self._exchanges: dict[ExchangeId, Exchange] = {}
+        self.exchanges: dict[ExchangeId, Exchange] = {}
         self.tasks: set[asyncio.Task[None]] = set()
 
     def make_engine(self) -> Engine:
@@ -65,9 +67,11 @@ class App(asyncio_protocol.App):
         options: dict[str, Any] = {name: self._options.get(name) for name in known}
         if hub := self._options.get("hub") or os.environ.get("HF_ENDPOINT"):
             options["hub"] = hub
-        session = Session(self._source, now=self.now(), wall_clock=time.time(), entropy=os.urandom, **options)
         # It is driven as an engine is, but for what it asks.
-        return cast("Engine", session)
+        return cast(
+            "Engine",
+            FileSession(self._source, now=self.now(), wall_clock=time.time(), entropy=os.urandom, **options),
+        )
 
     @property
     def session(self) -> Session:
@@ -82,16 +86,19 @@ class App(asyncio_protocol.App):
     def _perform(self, action: Any) -> None:
         match action:
             case StartExchange():
-                self._exchanges[action.exchange] = Exchange(self, self._http, action)
+                self.exchanges[action.exchange] = Exchange(self, self._http, action)
             case AbortExchange():
-                if (exchange := self._exchanges.pop(action.exchange, None)) is not None:
+                if (exchange := self.exchanges.pop(action.exchange, None)) is not None:
                     exchange.task.cancel()
             case PauseExchange():
-                if (exchange := self._exchanges.get(action.exchange)) is not None:
+                if (exchange := self.exchanges.get(action.exchange)) is not None:
                     exchange.flowing.clear()
             case ResumeExchange():
-                if (exchange := self._exchanges.get(action.exchange)) is not None:
+                if (exchange := self.exchanges.get(action.exchange)) is not None:
                     exchange.flowing.set()
+            case SendBody():
+                if (exchange := self.exchanges.get(action.exchange)) is not None:
+                    exchange.pieces.put_nowait(action)
             case OpenSocket():
                 error = ConnectError("there are no websockets over httpx2", phase="join", url=action.url)
                 self.session.exchange_failed(action.exchange, error, self.now())
@@ -100,12 +107,9 @@ class App(asyncio_protocol.App):
 
     def tell(self, exchange: ExchangeId, fact: Callable[..., None], *details: Any) -> None:
         """Report what became of an exchange, unless it was aborted, and do what follows."""
-        if exchange in self._exchanges:
+        if exchange in self.exchanges:
             fact(exchange, *details, self.now())
             self.pump()
-
-    def forget(self, exchange: ExchangeId) -> None:
-        self._exchanges.pop(exchange, None)
 
 
 class Exchange:
@@ -117,6 +121,7 @@ class Exchange:
         self._action = action
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.pieces: asyncio.Queue[SendBody] = asyncio.Queue()
         self.task = app.spawn(self._run())
         app.tasks.add(self.task)
         self.task.add_done_callback(app.tasks.discard)
@@ -145,7 +150,16 @@ class Exchange:
             app.tell(action.exchange, session.exchange_failed, _failure(error, action.url, started))
         else:
             app.tell(action.exchange, session.exchange_ended)
-        app.forget(action.exchange)
+        app.exchanges.pop(action.exchange, None)
+
+    async def _pulled(self) -> AsyncIterator[bytes]:
+        """The body of an upload, which is asked for as it is sent."""
+        last = False
+        while not last:
+            self._app.tell(self._action.exchange, self._app.session.body_wanted, 64 * 1024)
+            piece = await self.pieces.get()
+            last = piece.last
+            yield piece.data
 
     async def _answer(self) -> httpx2.Response:
         """The answer, after the redirects that may be followed."""
@@ -153,8 +167,12 @@ class Exchange:
         headers = [*action.headers]
         if not action.compressed:
             headers.append(("accept-encoding", "identity"))
-        body = action.body if isinstance(action.body, bytes) else b""
-        request = self._http.build_request(action.method, action.url, headers=headers, content=body or None)
+        body: Any = action.body or None
+        if isinstance(action.body, PulledBody):
+            body = self._pulled()
+            if action.body.length is not None:
+                headers.append(("content-length", str(action.body.length)))
+        request = self._http.build_request(action.method, action.url, headers=headers, content=body)
         for _ in range(3):
             response = await self._http.send(request, stream=True)
             following = response.next_request

@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Unpack
 
+from OpenSSL.SSL import Error as TlsError
+from service_identity import VerificationError
 from twisted.internet import error as net
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
@@ -197,4 +199,9 @@ def _reason(error: BaseException | None) -> str:
         return os.strerror(error.osError).lower()
     if isinstance(error, net.ConnectionLost):
         return "connection reset by peer"
+    if isinstance(error, VerificationError):
+        return "certificate refused: it is another host's"
+    if isinstance(error, TlsError) and error.args and error.args[0]:
+        reasons = ", ".join(reason for _, _, reason in error.args[0])
+        return ("certificate refused: " if "certificate verify" in reasons else "TLS failed: ") + reasons
     return reason_of(error) if error is not None else "the connection was lost"
