@@ -12,7 +12,7 @@ PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_t
 # Without it pyright looks for a newer release of itself at each run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test check bench faults soak docs servers newest-server versions dist clean
+.PHONY: help terminal demo test check bench faults soak docs servers newest-server versions dist clean
 
 help:
 	@echo "make demo    call a real Gradio app in three styles; SOURCE=<url or user/space> calls that one instead"
@@ -27,6 +27,7 @@ help:
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make soak    random work with random faults; MINUTES=30"
 	@echo "make docs    build the documentation as a site, in site/"
+	@echo "make terminal  record the command line at work; writes docs/terminal.md"
 	@echo "make dist    build what is released, and check its metadata"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -60,6 +61,9 @@ faults: .venv/made servers
 
 soak: .venv/made newest-server
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+terminal: .venv/made newest-server
+	$(BIN)/python -m docs.terminal
 
 docs: .venv-docs/made
 	.venv-docs/bin/python -m docs.states --check

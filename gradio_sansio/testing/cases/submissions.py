@@ -100,7 +100,9 @@ async def iterates(subject: Subject, server: Server) -> None:
                 break
         rest = [data.value async for data in submission]
         assert values == [0, 1]
-        assert rest == [2, 3, 4]
+        # Those that had come when the first iteration was left are not among them: few, or all on a machine that was held up.
+        assert rest == list(range(5 - len(rest), 5))
+        assert len(rest) <= 3
         assert [data async for data in submission] == []
         assert (await submission.result()).value == 4
         assert (await submission.result(timeout=0)).value == 4
