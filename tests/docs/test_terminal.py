@@ -17,7 +17,9 @@ RECORDED = re.findall(r"^\$ (?:\w+=\S+ )*gradio-sansio (.*)$", PAGE.read_text(en
 
 
 @pytest.mark.parametrize("line", sorted(set(RECORDED)))
-def test_recorded_commands_are_understood(line: str) -> None:
+def test_recorded_commands_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
     name, *arguments = shlex.split(line)
     command = group.commands[name]
     options = {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
