@@ -77,6 +77,7 @@ ELSEWHERE = {
     "/shrink",
     "/odd",
     "/double",
+    "/double_on",
 }
 """Endpoints that don't give the same value each time, give none, or are about files; those have scenarios in `test_versions.py`."""
 
