@@ -15,7 +15,7 @@ from tests.core import figures
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SLOW = {"engine": 40, "machine": 40, "http11": 150, "sse": 150, "websocket": 150}
+SLOW = {"engine": 40, "machine": 40, "multipart": 40, "http11": 150, "sse": 150, "websocket": 150}
 """Inputs in an everyday run, for those of which one takes long."""
 TIMES = 50 if settings.get_current_profile_name() == "long" else 1
 
