@@ -201,6 +201,23 @@ def test_a_typed_program_passes_both_checkers(full: Environment) -> None:
     full.checker("pyright", "--pythonpath", python, program)
 
 
+def test_the_lowest_versions_of_what_it_requires(tmp_path: Path, wheel: Path) -> None:
+    """Each requirement is installed at the version that it begins with."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    extras = ("anyio", "cli", "progress", "trio")
+    lines = [
+        *project["dependencies"],
+        *(line for extra in extras for line in project["optional-dependencies"][extra]),
+    ]
+    pins = [line.replace(">=", "==") for line in lines if not line.startswith("gradio-sansio")]
+    assert len(pins) == 7
+    environment = Environment(tmp_path)
+    environment.install(f"{wheel}[{','.join(extras)}]", *pins)
+    program = str(shutil.copy(Path(__file__).with_name("smoke.py"), environment.folder))
+    assert not environment.python("-W", "error", program)
+
+
 def test_the_tests_of_the_core_pass_on_the_installed_package(full: Environment) -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]
