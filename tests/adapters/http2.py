@@ -20,26 +20,18 @@ if TYPE_CHECKING:
 HOP_BY_HOP = {b"connection", b"content-length", b"host", b"keep-alive", b"transfer-encoding"}
 
 
-class Certified(Config):
-    """With a certificate that isn't in files of its own."""
-
-    def __init__(self, certificate: trustme.LeafCert, folder: Path) -> None:
-        super().__init__()
-        self.certfile = str(folder / "front.pem")
-        self.keyfile = str(folder / "front.key")
-        certificate.private_key_pem.write_to_path(self.keyfile)
-        certificate.cert_chain_pems[0].write_to_path(self.certfile)
-        self.alpn_protocols = ["h2"]
-        self.graceful_timeout = 0.1
-        self.errorlog = None
-
-
 @asynccontextmanager
 async def http2_front(target: str, certificate: trustme.LeafCert, folder: Path) -> AsyncIterator[str]:
-    """Serve ``target`` over HTTP/2, and give the front's URL."""
+    """Serve ``target`` over HTTP/2, and give the front's URL. The certificate's files are put into the folder."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = Certified(certificate, folder)
+    config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
+    config.alpn_protocols = ["h2"]
+    config.certfile, config.keyfile = str(folder / "front.pem"), str(folder / "front.key")
+    certificate.cert_chain_pems[0].write_to_path(config.certfile)
+    certificate.private_key_pem.write_to_path(config.keyfile)
+    config.graceful_timeout = 0.1
+    config.errorlog = None
     over = asyncio.Event()
     async with httpx2.AsyncClient(base_url=target, timeout=None, trust_env=False) as http:
         serving = asyncio.create_task(serve(_Relay(http), config, shutdown_trigger=over.wait))
@@ -59,7 +51,7 @@ class _Relay:
         self._http = http
 
     async def __call__(self, scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http":  # such as the server's own life
             return
         headers = [pair for pair in scope["headers"] if pair[0].lower() not in HOP_BY_HOP]
         length = [pair for pair in scope["headers"] if pair[0].lower() == b"content-length"]
