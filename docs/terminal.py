@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pyte
 
@@ -47,11 +48,11 @@ class Recorder:
         keys: bytes = b"",
         columns: int = 80,
         most: int = MOST,
-        **variables: str,
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Run a command to its end. ``until`` names a moment at which the screen is shown, too, and keys may be pressed."""
         meanwhile = ""
-        with Terminal(*arguments, columns=columns, variables=variables) as terminal:
+        with Terminal(*arguments, columns=columns, variables=dict(variables)) as terminal:
             if until is not None:
                 terminal.wait_for(until)
                 meanwhile = terminal.text
@@ -122,11 +123,11 @@ def record_spaces(to: Recorder, backend: str, folder: Path) -> None:
         variables = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_me", "SSL_CERT_FILE": authority}
         hub.add("user/space-name", script=[("SLEEPING", WOKEN), ("APP_STARTING", Told(2))])
         to.say("`status` asks without waking:")
-        to.record("status", "user/space-name", **variables)
+        to.record("status", "user/space-name", variables=variables)
         to.say("A call wakes it:")
-        to.record("predict", "user/space-name", "/predict", "hello", **variables)
+        to.record("predict", "user/space-name", "/predict", "hello", variables=variables)
         to.say("`duplicate` makes a copy of one's own, and waits until it runs:")
-        to.record("duplicate", "user/space-name", "--to", "copy", "--private", **variables)
+        to.record("duplicate", "user/space-name", "--to", "copy", "--private", variables=variables)
 
 
 def record_hostile(to: Recorder, folder: Path) -> None:
@@ -149,10 +150,12 @@ def record_terminals(to: Recorder, url: str) -> None:
     to.say("Of 20 columns:")
     to.record(*arguments, columns=20, until=lambda text: "2/4" in text or "50%" in text)
     to.say("One that can't go back in its line, where each step has one of its own:")
-    to.record(*arguments, TERM="dumb")
+    to.record(*arguments, variables={"TERM": "dumb"})
     to.say("Without colours, and with ASCII alone:")
     to.record(
-        *arguments, NO_COLOR="1", LC_ALL="C", PYTHONIOENCODING="ascii", until=lambda text: "2/4" in text
+        *arguments,
+        variables={"NO_COLOR": "1", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+        until=lambda text: "2/4" in text,
     )
 
 
