@@ -53,7 +53,7 @@ def apply_edits(value: Any, edits: object) -> Any:
         elif action == "append":
             value = _concatenated(value, new)
         else:
-            raise DiffError(f"{action!r} needs a path")
+            raise DiffError(f"{_brief(action)} needs a path")
     return value
 
 

@@ -190,9 +190,9 @@ FAULTS = (
     ),
     Fault(
         "an isolated job shares the session",
-        "session/session.py",
-        "_make_transport(app, dialect, app.new_session_hash(), isolated=True)",
-        "_make_transport(app, dialect, self._session_hash, isolated=True)",
+        "session/transports.py",
+        "_make(app, dialect, app.new_session_hash(), isolated=True)",
+        "_make(app, dialect, self._session_hash, isolated=True)",
         (HOSTILE, f"{CORE}/session"),
     ),
     # Parsers.

@@ -121,6 +121,7 @@ BAD: list[tuple[str, Any, Any, str]] = [
     ("a long one", "a", ["x" * 100], "not '" + "x" * 59 + "..."),
     ("unknown action", [1], [["move", [0], 1]], "unknown action 'move'"),
     ("unknown action without a path", [1], [["move", [], 1]], "'move' needs a path"),
+    ("a long action", [1], [["move" * 100, [], 1]], "'" + ("move" * 100)[:59] + "... needs a path"),
     ("delete without a path", [1], [["delete", [], None]], "'delete' needs a path"),
     ("add without a path", [1], [["add", [], 1]], "'add' needs a path"),
     ("delete from an empty list", [], [["delete", [0], None]], "nothing left to delete from a list"),
