@@ -23,7 +23,7 @@ help:
 	@echo "make mutants plant faults in the core, each of which its tests must catch"
 	@echo "make trust   all of these at length, and the page docs/trust.md of what was counted; takes hours"
 	@echo "make check   linter, formatter, both type checkers, type completeness"
-	@echo "make bench   measure, next to the official clients: writes docs/benchmarks.md; then a file of 1 GiB with a real server"
+	@echo "make bench   measure, next to the official clients: writes docs/benchmarks.md and the table of the README"
 	@echo "make faults  the whole fault matrix: every adapter, phase and fault, four versions of Gradio; writes docs/faults.md"
 	@echo "make soak    random work with random faults; MINUTES=30"
 	@echo "make docs    build the documentation as a site, in site/"
@@ -54,7 +54,6 @@ check: .venv/made
 
 bench: .venv/made newest-server
 	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.files
 
 faults: .venv/made servers
 	FAULTS=all FAULTS_PAGE=docs/faults.md $(BIN)/pytest tests/live/test_faults.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -49,9 +50,11 @@ class Link:
         await asyncio.sleep(2 * self._delay)
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         self._asked = False
-        await asyncio.gather(
-            self._forward(reader, far_writer, asks=True), self._forward(far_reader, writer, asks=False)
-        )
+        with suppress(asyncio.CancelledError):
+            # The link may end before its connections, and streams tell of tasks that were cancelled.
+            await asyncio.gather(
+                self._forward(reader, far_writer, asks=True), self._forward(far_reader, writer, asks=False)
+            )
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, asks: bool
