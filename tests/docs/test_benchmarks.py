@@ -112,3 +112,9 @@ def test_files(run: dict[str, Any], tmp_path: Path) -> None:
     plot = (tmp_path / "benchmarks" / "predict.svg").read_text(encoding="utf-8")
     assert ">gradio_client</text>" in plot
     assert ">2.2 ms</text>" in plot
+
+
+def test_the_page_is_that_of_its_data() -> None:
+    data = json.loads((report.DOCS / "benchmarks.json").read_text(encoding="utf-8"))
+    assert (report.DOCS / "benchmarks.md").read_text(encoding="utf-8") == report.page(data)
+    assert report.summary(data) in (report.ROOT / "README.md").read_text(encoding="utf-8")
