@@ -70,7 +70,7 @@ def main() -> None:
     if "connect" in wanted:
         with serving(NEWEST) as port:
             cold, again, failures = connecting(contenders, port)
-        data["connect"] = {"cold": cold, "again": again, "failures": failures}
+        data["connect"] = {"cold": cold, "again": again, "failures": _told(failures)}
         tell(report.connect_section(data))
     for case, samples, failures in run([case for case in CASES if case.name in wanted], contenders):
         data["cases"][case.name] = {
@@ -79,7 +79,7 @@ def main() -> None:
             "units": case.units,
             "link": case.link,
             "samples": samples,
-            "failures": failures,
+            "failures": _told(failures),
         }
         for contender, reason in failures.items():
             print(f"{contender}: {reason}\n", file=sys.stderr, flush=True)
@@ -87,6 +87,11 @@ def main() -> None:
     if "engine" in wanted:
         data["engine"] = engine.measure()
         tell(report.engine_section(data))
+
+
+def _told(failures: dict[str, str]) -> dict[str, str]:
+    # The rest, with the places of files on this machine, is for the terminal.
+    return {name: report.told(reason) for name, reason in failures.items()}
 
 
 if __name__ == "__main__":

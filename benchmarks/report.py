@@ -161,10 +161,14 @@ def case_section(data: Data, name: str) -> str:
     return "\n".join(parts)
 
 
-def _failure(contender: str, reason: str) -> str:
+def told(reason: str) -> str:
+    """The line of a contender's complaint that says what was wrong."""
     lines = reason.strip().splitlines()
-    told = next((line for line in reversed(lines) if "Error" in line), lines[-1])
-    return f"{contender} failed: `{told.strip()[:200].replace('`', ' ')}`\n"
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1]).strip()[:200]
+
+
+def _failure(contender: str, reason: str) -> str:
+    return f"{contender} failed: `{told(reason).replace('`', ' ')}`\n"
 
 
 def import_section(data: Data) -> str:
