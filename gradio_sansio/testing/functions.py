@@ -46,6 +46,8 @@ class Function:
         inputs, outputs: the types of its components.
         names: what its parameters are called; ``p0``, ``p1`` and so on without them.
         defaults: of parameters that have one, by name.
+        streaming: whether it takes further inputs while it runs (5.0 and later), each of which it is called with.
+        timed: whether it has a time limit for them, without which servers before 6.0 don't end it.
     """
 
     name: str | None
@@ -56,6 +58,8 @@ class Function:
     outputs: Sequence[str] = ("textbox",)
     names: Sequence[str] = ()
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
+    streaming: bool = False
+    timed: bool = True
 
     @property
     def generator(self) -> bool:

@@ -38,6 +38,8 @@ class ServerJob:
         self.steps: Steps | None = None
         self.last: list[Any] | None = None
         self.yielded = False
+        self.fed = False
+        """Its inputs stream, and there are no more."""
         self.resumes: float | None = None
         """When its sleep is over."""
         self.channel: Channel | None = None

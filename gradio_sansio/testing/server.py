@@ -227,6 +227,8 @@ class GradioServer:
                 self._answer_in(self.cancel_delay, connection, Answer(body={"success": True}))
             case "POST", "/upload":
                 connection.answer(self._upload(request))
+            case "POST", _ if route.startswith("/stream/") and self.version >= (5, 0, 0):
+                self._feed(connection, route.removeprefix("/stream/"), request)
             case "GET", _ if route.startswith("/file="):
                 content = self.files.get(unquote(route.removeprefix("/file=")))
                 connection.answer(
@@ -269,6 +271,8 @@ class GradioServer:
                     "backend_fn": True,
                     "queue": function.queue,
                     "types": {"generator": function.generator, "cancel": False},
+                    "connection": "stream" if function.streaming else "sse",
+                    "time_limit": 30 if function.streaming and function.timed else None,
                 }
             )
         return {
@@ -445,6 +449,9 @@ class GradioServer:
 
     def _call(self, job: ServerJob) -> None:
         self._tell(job, "process_starts", eta=None)
+        if job.function.streaming:
+            self._work(job)
+            return
         try:
             result = job.function.call(*job.data)
         except Exception as error:  # noqa: BLE001 - whatever it raises is its failure
@@ -456,6 +463,32 @@ class GradioServer:
             self._proceed(job)
         else:
             self._complete(job, self._outputs(job, result))
+
+    def _work(self, job: ServerJob) -> None:
+        """On one input of those that stream; the last once more when there are no more."""
+        try:
+            outputs = self._outputs(job, job.function.call(*job.data))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(job, error)
+            return
+        if job.fed:
+            self._complete(job, outputs, is_generating=self.version >= (6, 0, 0))
+        else:
+            output = {"data": outputs, "is_generating": True}
+            self._tell(job, "process_streaming", output=output, success=True, time_limit=30.0)
+
+    def _feed(self, connection: ServerConnection, route: str, request: Request) -> None:
+        event_id, _, close = route.partition("/")
+        job = next((job for job in self.jobs if job.event_id == event_id), None)
+        if job is None or job.state is not JobState.RUNNING:
+            connection.answer(Answer(500, "Internal Server Error"))
+            return
+        if close:
+            job.fed = job.function.timed or self.version >= (6, 0, 0)
+        else:
+            job.data = request.json["data"]
+        connection.answer(Answer(body={"msg": "success"}))
+        self._work(job)
 
     def _proceed(self, job: ServerJob) -> None:
         assert job.steps is not None
@@ -582,8 +615,8 @@ class GradioServer:
     def _kill(self, job: ServerJob) -> None:
         """Stop it without a word: it stays pending in its session for ever."""
         job.state, job.resumes, job.killed = JobState.ENDED, None, True
-        assert job.steps is not None, "other functions run to their end at once"
-        job.steps.close()
+        if job.steps is not None:
+            job.steps.close()
         if job.channel is not None:
             channel, job.channel = job.channel, None
             channel.end()

@@ -81,6 +81,10 @@ def _talk(text: str) -> Iterator[object]:
     yield text
 
 
+def _double(n: float) -> float:
+    return 2 * n
+
+
 def _split(text: str) -> tuple[str, str]:
     head, _, tail = text.partition(" ")
     return head, tail
@@ -106,6 +110,7 @@ FUNCTIONS: Final = (
     Function("blobs", _blobs, inputs=("number", "number")),
     Function("direct", _reverse, queue=False),
     Function("file", _same, inputs=("file",), outputs=("file",), concurrency=MANY),
+    Function("double", _double, inputs=("number",), outputs=("number",), concurrency=MANY, streaming=True),
     Function(None, _enclose),
 )
 UNNAMED: Final = len(FUNCTIONS) - 1

@@ -89,6 +89,27 @@ async def refuses_input_that_nobody_takes(subject: Subject, server: Server) -> N
 
 
 @case()
+async def takes_inputs_while_it_runs(subject: Subject, server: Server) -> None:
+    """Each further input has its value; where there are no more, the job ends."""
+    async with subject.client(server.url) as app:
+        async with app.submit("/double", [1]) as submission:
+            values: list[object] = []
+            async for data in submission:
+                values.append(data.value)
+                if len(values) < 3:
+                    await submission.send([10 * len(values)])
+                else:
+                    await submission.end()
+            assert values == [2, 20, 40]
+            assert (await submission.result()).value == 40
+        async with app.submit("/double", [1]) as submission:
+            async for _ in submission:
+                break
+        assert submission.cancelled
+        await subject.until(lambda: running(server) == 0)
+
+
+@case()
 async def iterates(subject: Subject, server: Server) -> None:
     """Each yield once; a second iteration gets what comes from then on; ``result`` is there afterwards, again and again."""
     async with subject.client(server.url) as app:

@@ -438,3 +438,57 @@ def test_a_reset_ends_the_stream_of_a_running_job_before_4_9() -> None:
     world.server._reset({"event_id": world.there(job).event_id})
     assert isinstance(world.error(job, within=5.0), Disconnected)
     assert world.values(job) == [0, 1]
+
+
+def streaming(version: tuple[int, int, int], *, timed: bool = True) -> tuple[GradioServer, Client, Client]:
+    """A server whose one function takes numbers while it runs, with a job of it, and the job's stream."""
+    double = Function("double", lambda n: 2 * n, inputs=("number",), streaming=True, timed=timed)
+    server = GradioServer([double], version=version)
+    client = Client(server)
+    join(client, 0, 1)
+    return server, client, stream(server)
+
+
+def feed(client: Client, *data: Any) -> int:
+    """One more input; without any, word that there is no more."""
+    path = f"{client.server.prefix}/stream/{client.server.jobs[0].event_id}"
+    if data:
+        return client.ask("POST", path, {"data": data})[0]
+    return client.ask("POST", f"{path}/close", {})[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "timed", "ends"),
+    [((5, 49, 1), True, True), ((5, 49, 1), False, False), ((6, 31, 0), False, True)],
+)
+def test_inputs_that_stream(version: tuple[int, int, int], timed: bool, ends: bool) -> None:
+    server, client, reader = streaming(version, timed=timed)
+    assert feed(client, 3) == 200
+    assert feed(client) == 200
+    messages = reader.messages[2:5]
+    last = "process_completed" if ends else "process_streaming"
+    assert [message["msg"] for message in messages] == ["process_streaming", "process_streaming", last]
+    assert [message["output"]["data"] for message in messages] == [[2], [6], [6]]
+    assert state(server, 0) is (JobState.ENDED if ends else JobState.RUNNING)
+
+
+def test_inputs_that_stream_after_the_end() -> None:
+    _, client, reader = streaming((6, 31, 0))
+    assert feed(client, None) == 200  # which fails
+    assert reader.messages[3]["success"] is False
+    client.send("POST", f"/gradio_api/stream/{client.server.jobs[0].event_id}", b"{}")
+    head = client.read()
+    assert head is not None
+    assert head[0] == 500
+
+
+def test_a_job_whose_inputs_stream_is_stopped() -> None:
+    server, client, reader = streaming((6, 31, 0))
+    assert cancel(client, server.jobs[0].event_id, 0) == 200
+    assert state(server, 0) is JobState.ENDED
+    assert reader.messages[3]["output"] == {}
+
+
+def test_no_inputs_stream_before_5() -> None:
+    _, client, _ = streaming((4, 44, 1))
+    assert client.ask("POST", "/stream/x/close", {})[0] == 404
