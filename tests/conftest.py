@@ -20,12 +20,9 @@ def pytest_configure() -> None:
 def together(nodeid: str) -> str:
     """What a test has in common with those that one worker should run: in one module the real server, so that it is started once."""
     module, _, test = nodeid.partition("::")
-    if module.startswith("tests/live/"):
+    if module.startswith(("tests/live/", "tests/hub/")):
         version = VERSION.search(test)
         return module if version is None else f"{module} {version[1]}"
-    if module.startswith("tests/hub/"):
-        # They wait most of the time.
-        return nodeid.partition("[")[0]
     return nodeid
 
 

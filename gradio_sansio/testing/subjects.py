@@ -24,7 +24,7 @@ T = TypeVar("T")
 Need: TypeAlias = Literal["anything", "tasks", "threads", "signals", "fork"]
 """What a case needs, and a subject offers: cancelling tasks, calls from threads, Ctrl-C, a second process."""
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds that anything may take that is expected to happen, on a slow machine."""
 
 

@@ -35,7 +35,7 @@ DUPLICATES: dict[str, Subject] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def backend() -> Iterator[GradioServer]:
     with GradioServer(known_versions()[-1]) as server:
         yield server

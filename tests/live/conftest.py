@@ -1,4 +1,5 @@
-"""Real Gradio servers for the tests in this folder: each is started once a session, when a test first asks for it.
+"""Real Gradio servers for the tests in this folder: each is started once a module, when a test first asks for it: one that idles
+takes a twentieth of a core.
 
 A test that asks for `way` is an async function and runs once in each way of calling an app (see `ways.py`). Every test here is
 marked `live`. The report of one that fails shows what the servers wrote.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from tests.live.matrix import Outcome, Stop, write_page
+from tests.live.servers import own_server
 from tests.live.ways import WAYS, Way
 from tests.servers.environments import BuildError, interpreter, known_versions
 from tests.servers.server import GradioServer
@@ -68,22 +70,11 @@ def start_server(request: pytest.FixtureRequest) -> Iterator[StartServer]:
         yield start
 
 
-@pytest.fixture(scope="session")
-def server(version: str, start_server: StartServer) -> GradioServer:
-    """The shared server, of tests/servers/app.py. It runs one job of an endpoint at a time."""
-    return start_server(version)
-
-
-@pytest.fixture(scope="session")
-def wide_server(version: str, start_server: StartServer) -> GradioServer:
-    """The same app, but it runs four jobs of an endpoint at a time, and shows what its functions raise."""
-    return start_server(version, "--concurrency", "4", "--show-error")
-
-
-@pytest.fixture(scope="session")
-def auth_server(version: str, start_server: StartServer) -> GradioServer:
-    """The same app behind a login: `user` and `secret`."""
-    return start_server(version, "--auth", "user:secret")
+server = own_server()  # of tests/servers/app.py; it runs one job of an endpoint at a time
+wide_server = own_server(
+    "--concurrency", "4", "--show-error"
+)  # four jobs at a time; it shows what its functions raise
+auth_server = own_server("--auth", "user:secret")
 
 
 @pytest.fixture(params=WAYS)

@@ -108,7 +108,7 @@ async def test_every_endpoint_in_every_form(way: Way, server: GradioServer) -> N
         assert (await app.predict(payload=["hi"])).endpoint == "/predict"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def official_results(version: str, server: GradioServer) -> dict[str, list[Any]]:
     """What the client that comes with the server makes of the calls in `PLAIN`: all values of each, in order."""
     calls = [[call.endpoint, list(call.arguments.values())] for call in PLAIN]
