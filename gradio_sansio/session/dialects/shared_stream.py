@@ -23,7 +23,8 @@ Stopping a job on the server, by version:
   on. So the true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until a
   moment (``HOLD``) has passed in which no other was seen to run. The moment is needed because the job may end by itself just then,
   and the next in line, which starts in its place, would be met by the kill. For the same reason a new job of the function is not
-  joined while a kill is under way: over another connection it could overtake that;
+  joined while a kill is under way: over another connection it could overtake that. What starts in that time all the same, in the place
+  of one that ended by itself, may have been met, of which no word comes: it is waited for no longer than for a stream (``Limits.idle``);
 * before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
   acknowledged. So such a job is left alone until it starts, and stopped then;
 * so it breaks if a job ends just before it is killed. The session's messages are still there then (4.44.1), and are read on;
@@ -33,6 +34,7 @@ Stopping a job on the server, by version:
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Final
 
@@ -95,12 +97,11 @@ TRANSITIONS: Final[dict[StreamState, dict[StreamInput, StreamState]]] = {
 class _Ended:
     """What is remembered of a job that ended here before it did on the server."""
 
-    __slots__ = ("fn_index", "killed", "stop_at_start")
+    __slots__ = ("fn_index", "stop_at_start")
 
     def __init__(self, fn_index: int, stop_at_start: bool) -> None:
         self.fn_index = fn_index
         self.stop_at_start = stop_at_start
-        self.killed = False
 
 
 class SharedStream:
@@ -144,8 +145,9 @@ class SharedStream:
         """Kills under way, with the function."""
         self._held: dict[int, list[Job]] = {}
         """By function: the jobs that are joined once the kill under way has been done."""
-        self._missed: dict[int, str] = {}
-        """Functions of which a job ended by itself before it was killed, with its event id, until the server says that it has killed."""
+        self._unconfirmed: dict[int, tuple[str, float]] = {}
+        """Functions of which a kill is under way, until the server says on the stream that it is done: with the event id that it names, and
+        when that has surely come, if it ever does."""
         self._suspects: set[JobId] = set()
         """Jobs that the server may have killed with another."""
         self._mailbox: dict[str, list[tuple[Message, int]]] = {}
@@ -279,6 +281,8 @@ class SharedStream:
             return
         if exchange in self._killing:
             fn_index = self._killing.pop(exchange)
+            if fn_index in self._unconfirmed:
+                self._unconfirmed[fn_index] = self._unconfirmed[fn_index][0], now + self._app.limits.grace
             if fn_index not in self._killing.values():
                 self.release(fn_index, now)
         job = self._joining.pop(exchange, None)
@@ -446,7 +450,7 @@ class SharedStream:
         self._event_ids.clear()
         self._unheard.clear()
         self._owed.clear()
-        self._missed.clear()
+        self._unconfirmed.clear()
         self._suspects.clear()
         self._empty_mailbox()
         self._fruitless = 0
@@ -530,8 +534,8 @@ class SharedStream:
         if job.id in self._suspects:
             self._suspects.remove(job.id)
             self._app.timers.disarm(Timer.SUSPECT, job.id)
-        elif waited and not job.waits and job.endpoint.fn_index in self._missed:
-            # It began in the place of one that was to be killed, so the kill may have met it, and that is silent.
+        elif waited and not job.waits and self._may_be_killed(job.endpoint.fn_index, now):
+            # It began in the place of one that ended by itself meanwhile, so the kill may have met it, and that is silent.
             self._suspects.add(job.id)
             self._app.timers.arm(Timer.SUSPECT, job.id, now + self._app.limits.idle)
         if job.ended:
@@ -552,12 +556,10 @@ class SharedStream:
         if isinstance(message, ProcessCompleted):
             # An acknowledgement (`output: {}`) says nothing: the job may have started before it was to be dequeued, and go on.
             if message.output.data is UNSET and message.output.error is UNSET:
-                if self._missed.get(fn_index) == event_id:
-                    del self._missed[fn_index]
+                if self._unconfirmed.get(fn_index, ("",))[0] == event_id:
+                    del self._unconfirmed[fn_index]
             else:
                 ended.stop_at_start = False
-                if ended.killed:
-                    self._missed[fn_index] = event_id
                 if self._owed.get(fn_index) == event_id:
                     del self._owed[fn_index]
         elif isinstance(message, Estimation):
@@ -642,8 +644,12 @@ class SharedStream:
             self._killing[exchange] = fn_index
             self._held.setdefault(fn_index, [])
             self._app.timers.arm(Timer.HELD, fn_index, now + self._app.limits.grace)
-        if event_id in self._ended:
-            self._ended[event_id].killed = True
+            self._unconfirmed[fn_index] = event_id, math.inf
+
+    def _may_be_killed(self, fn_index: int, now: float) -> bool:
+        """Whether a job of the function that has just started may have done so before a kill."""
+        _, until = self._unconfirmed.get(fn_index, ("", 0.0))
+        return now < until
 
     def suspected(self, job: Job, now: float) -> None:
         """A job that a kill may have met has said nothing for long."""

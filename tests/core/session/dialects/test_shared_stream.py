@@ -928,9 +928,10 @@ def test_a_kill_that_is_not_answered_holds_nobody_back_for_long() -> None:
     world.finish()
 
 
+@pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("alive", [False, True])
-def test_a_job_that_a_kill_may_have_met_is_not_waited_for_in_silence(alive: bool) -> None:
-    """The cancelled one ends by itself as the kill is on its way, and the next starts in its place."""
+def test_a_job_that_a_kill_may_have_met_is_not_waited_for_in_silence(alive: bool, named: bool) -> None:
+    """A cancelled one ends by itself as the kill is on its way, the named one or another, and the next starts in its place."""
     world = World()
     job = world.submit("/single", 500)
     world.run(1.5)
@@ -942,7 +943,8 @@ def test_a_job_that_a_kill_may_have_met_is_not_waited_for_in_silence(alive: bool
     world.until(lambda: bool(cancels(world)))
     assert cancels(world) == [(event_id, SINGLE)]
     world.there(job).muted = True
-    emit_for(world, job, msg="process_completed", output={"data": [7]}, success=True)
+    if named:
+        emit_for(world, job, msg="process_completed", output={"data": [7]}, success=True)
     emit_for(world, waiting, msg="process_starts")
     emit_for(world, job, msg="process_completed", output={}, success=True)
     world.run(30.0)
@@ -956,6 +958,27 @@ def test_a_job_that_a_kill_may_have_met_is_not_waited_for_in_silence(alive: bool
         error = world.error(waiting)
         assert isinstance(error, Disconnected)
         assert "cancelled" in str(error)
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_job_that_starts_after_a_kill_may_be_silent(said: bool) -> None:
+    """The server says that it has killed, or has had the time to."""
+    world = World()
+    job = world.submit("/single", 500)
+    world.run(1.5)
+    waiting = world.submit("/single", 500)
+    world.run(0.1)
+    world.server.answers["/gradio_api/cancel"] = [Answer(body={"success": True})]
+    world.cancel(job)
+    world.until(lambda: bool(cancels(world)))
+    world.there(job).muted = True
+    if said:
+        emit_for(world, job, msg="process_completed", output={}, success=True)
+    else:
+        world.run(Limits().grace + 0.1)
+    emit_for(world, waiting, msg="process_starts")
+    world.run(300.0)
+    assert world.ended(waiting) is None
 
 
 @pytest.mark.parametrize("version", [FOUR, FIVE])
