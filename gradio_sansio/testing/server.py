@@ -480,7 +480,7 @@ class GradioServer:
     def _feed(self, connection: ServerConnection, route: str, request: Request) -> None:
         event_id, _, close = route.partition("/")
         job = next((job for job in self.jobs if job.event_id == event_id), None)
-        if job is None or job.state is not JobState.RUNNING:
+        if job is None or not (job.function.streaming and job.state is JobState.RUNNING):
             connection.answer(Answer(500, "Internal Server Error"))
             return
         if close:

@@ -37,7 +37,7 @@ from gradio_sansio.events import (
     SpaceChanged,
     StatusChanged,
 )
-from gradio_sansio.testing import Answer, Cut, GradioServer, Playbook, VirtualNetwork, placeholder
+from gradio_sansio.testing import Cut, Function, GradioServer, Playbook, VirtualNetwork, placeholder
 from tests.core.virtual import APP, HOST, URL, World, entropy
 
 if TYPE_CHECKING:
@@ -647,12 +647,9 @@ def test_a_host_that_is_not_there() -> None:
 
 def test_input_is_sent_to_a_job_that_takes_it() -> None:
     world = World(opened=False)
-    config = world.server.config()
-    for dependency in config["dependencies"]:
-        dependency["connection"] = "stream"
-    world.server.answers["/config"] = [Answer(body=config)]
+    world.server.functions.append(Function("double", lambda n: 2 * n, inputs=("number",), streaming=True))
     world.until(lambda: world.network.happened(AppOpened))
-    job = world.submit("/slow", 5.0)
+    job = world.submit("/double", 5.0)
     world.run(1.0)
     world.engine.send(job, [7.0], world.now)
     world.engine.end(job, world.now)
@@ -662,4 +659,5 @@ def test_input_is_sent_to_a_job_that_takes_it() -> None:
     assert [body["data"] for body in world.posts(path)] == [[7.0]]
     assert world.posts(f"{path}/close") == [{}]
     assert world.end(job).error is None
+    assert world.values(job) == [10.0, 14.0]
     world.finish()
