@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -62,4 +63,6 @@ class Callbacks:
     def join(self, patience: float) -> None:
         """Wait for the end of the thread, which a running callback may hold up."""
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(patience)
+            # Ctrl-C as it was started: then it can't be waited for, but it has nothing left to do.
+            with suppress(RuntimeError):
+                self._thread.join(patience)
