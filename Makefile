@@ -6,7 +6,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 CORES ?= $(shell nproc)
 # Most tests wait for a server most of the time, so there are more of them at once than cores.
-WORKERS ?= $(shell expr 2 '*' $$(nproc))
+WORKERS ?= $(shell expr 2 '*' $(CORES))
 PACKAGES := gradio_sansio gradio_sansio_sync gradio_sansio_anyio gradio_sansio_trio gradio_sansio_system gradio_sansio_progress gradio_sansio_cli
 
 # Without it pyright looks for a newer release of itself at each run.

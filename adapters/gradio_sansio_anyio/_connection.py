@@ -6,19 +6,17 @@ import ssl
 from collections import deque
 from contextlib import suppress
 from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskGroup
 from anyio.streams.tls import TLSStream
 
 from gradio_sansio.commands import Connect, PauseReading, ResumeReading, Send, ShutdownWrite, StartTls
-from gradio_sansio_system import make_ssl_context, reason_of
+from gradio_sansio_system import READ_SIZE, make_ssl_context, reason_of
 
 if TYPE_CHECKING:
     from gradio_sansio_anyio._app import App
-
-READ_SIZE: Final = 64 * 1024
 
 
 class Connection:

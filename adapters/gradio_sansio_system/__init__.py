@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import ssl
 
 HUB: Final = "https://huggingface.co"
+READ_SIZE: Final = 64 * 1024
+"""Bytes that a connection is read at a time."""
 LOGGER: Final = logging.getLogger("gradio_sansio")
 LOGGER.addHandler(logging.NullHandler())
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}

@@ -6,14 +6,13 @@ import os
 from collections import deque
 from selectors import EVENT_READ, EVENT_WRITE
 from socket import SHUT_WR, SO_ERROR, SOL_SOCKET, socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gradio_sansio.commands import ConnectionId
+from gradio_sansio_system import READ_SIZE
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLSocket
-
-READ_SIZE: Final = 64 * 1024
 
 
 class Connection:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
 
 from gradio_sansio.commands import Connect, PauseReading, ResumeReading, Send, ShutdownWrite, StartTls
-from gradio_sansio_system import make_ssl_context, reason_of
+from gradio_sansio_system import READ_SIZE, make_ssl_context, reason_of
 
 if TYPE_CHECKING:
     from gradio_sansio_trio._app import App
-
-READ_SIZE: Final = 64 * 1024
 
 
 class Connection:

@@ -159,18 +159,25 @@ async def opening(
         else:
             url = proxy.url
             proxy.aim(cell.phase, cell.fault, pause=patience / 5)
-        if outcome.cancelled:
-            await cancelled(way, use, proxy)
-        elif outcome.errors:
-            with pytest.raises(GradioError) as caught:
-                await use()
-            check(caught.value, outcome, proxy)
-        else:
-            await use()
+        await goes_wrong(way, use, outcome, proxy)
     struck(proxy, cell)
     proxy.heal()
     async with way.client(proxy.url, **options) as app:
         await usable(app)
+
+
+async def goes_wrong(
+    way: Way, use: Callable[[], Coroutine[Any, Any, None]], outcome: Outcome, proxy: FaultProxy
+) -> None:
+    """Do it, and look at what becomes of it."""
+    if outcome.cancelled:
+        await cancelled(way, use, proxy)
+    elif outcome.errors:
+        with pytest.raises(GradioError) as caught:
+            await use()
+        check(caught.value, outcome, proxy)
+    else:
+        await use()
 
 
 async def cancelled(way: Way, use: Callable[[], Coroutine[Any, Any, None]], proxy: FaultProxy) -> None:
@@ -265,14 +272,7 @@ async def downloading(
                 assert saved.read_bytes() == bytes(SIZE)
                 saved.unlink()
 
-            if outcome.cancelled:
-                await cancelled(way, fetch, proxy)
-            elif outcome.errors:
-                with pytest.raises(GradioError) as caught:
-                    await fetch()
-                check(caught.value, outcome, proxy)
-            else:
-                await fetch()
+            await goes_wrong(way, fetch, outcome, proxy)
             assert not list(path.parent.iterdir())
             struck(proxy, cell)
             proxy.heal()
