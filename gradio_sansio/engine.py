@@ -108,7 +108,7 @@ class Engine:
         proxy: ProxySettings | None = None,
         trace: bool | Callable[[str], str] = False,
     ) -> None:
-        limits = limits or Limits()
+        limits = Limits() if limits is None else limits
         self._guard = Guard()
         self._actions: list[Command | Event] = []
         self._now = now

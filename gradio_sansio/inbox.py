@@ -263,7 +263,10 @@ class Inbox:
 
         Raises:
             ValueError: there is no such kind; the text lists those that exist.
+            TypeError: the callback can't be called.
         """
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
         self._listeners.append((self.reader(_checked(kind)), callback))
 
     def off(self, kind: str, callback: Callback) -> None:
@@ -313,4 +316,4 @@ def _checked(kind: str) -> Kind:
     for known in KINDS:
         if kind == known:
             return known
-    raise ValueError(f"there is no event {kind[:80]!r}; there are {', '.join(map(repr, KINDS))}")
+    raise ValueError(f"there is no event {repr(kind)[:80]}; there are {', '.join(map(repr, KINDS))}")

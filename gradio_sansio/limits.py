@@ -11,9 +11,23 @@ KiB = 1024
 MiB = 1024 * KiB
 
 
+def check_positive(name: str, value: float, unit: str = "") -> None:
+    """Refuse what is no bound.
+
+    Raises:
+        TypeError, ValueError: with the name.
+    """
+    try:
+        positive = value > 0
+    except TypeError:
+        raise TypeError(f"{name} must be a number{unit}, not {type(value).__name__}") from None
+    if not positive:
+        raise ValueError(f"{name} must be positive{unit}, not {value!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The bounds of one app. Each must be positive; ``ValueError`` names the one that is not."""
+    """The bounds of one app. Each must be a positive number; ``TypeError`` or ``ValueError`` names the one that is not."""
 
     # Times, in seconds.
 
@@ -82,6 +96,4 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if not value > 0:
-                raise ValueError(f"Limits.{field.name} must be positive, not {value!r}")
+            check_positive(f"Limits.{field.name}", getattr(self, field.name))

@@ -78,8 +78,10 @@ class Submission(SubmissionBase):
             GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
         """
         self._loop.check()
+        # Python's locks refuse to wait for longer, and would never be done with waiting for nan.
+        seconds = None if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
         with self._lock:
-            if not self._changed.wait_for(lambda: self.done, timeout):
+            if not self._changed.wait_for(lambda: self.done, seconds):
                 raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")
             return self._inbox.result()
 

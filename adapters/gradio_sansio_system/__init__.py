@@ -110,12 +110,16 @@ def make_engine(
     """An engine with this machine's clock of the day, random bytes, files and environment behind it.
 
     Raises:
-        TypeError: there is no such option.
+        TypeError: there is no such option, or one is of the wrong type.
     """
     known = DuplicateOptions.__annotations__ if duplicate else Options.__annotations__
     for name in options:
         if name not in known:
             raise TypeError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
+    for name in ("status_callback", "trace", "trace_mask"):
+        callback = options.get(name)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
     proxy = options.get("proxy")
     trace = options.get("trace")
     make = FileEngine if trace is None else functools.partial(_TracedEngine, trace)

@@ -69,11 +69,14 @@ class App:
     ) -> tuple[bytes, Parcel | None]:
         """The same, of arguments that are in their places."""
         parcel = self.files.pack(values, dependency, endpoint)
+        sent = values if parcel is None else parcel.values()
         try:
-            data = encode(values if parcel is None else parcel.values())
+            data = encode(sent)
         except (TypeError, ValueError, RecursionError) as error:
+            name = _formless(sent, endpoint, dependency)
+            subject = "the payload" if name is None else f"parameter {name!r}"
             reason = f"has no JSON form: {error}"[:300]
-            raise ValidationError(f"the payload {reason}", parameter=None, reason=reason) from None
+            raise ValidationError(f"{subject} {reason}", parameter=name, reason=reason) from None
         return data, parcel if parcel is not None and parcel.uploads else None
 
     def post(
@@ -147,3 +150,19 @@ def too_much(seen: str) -> RemoteProtocolError:
 def not_understood(what: str, why: str) -> RemoteProtocolError:
     """An answer in the wrong form."""
     return RemoteProtocolError(f"the server's {what} is not understood: {why}", expected=what, seen=why)
+
+
+def _formless(values: list[Any], endpoint: Endpoint, dependency: Dependency) -> str | None:
+    """The first parameter whose value has no JSON form, where the description shows it."""
+    names = iter(endpoint.parameters)
+    shown = [None if component.skipped else next(names, None) for component in dependency.inputs]
+    found = [parameter for parameter, value in zip(shown, values, strict=True) if not _has_form(value)]
+    return found[0].name if found and found[0] else None
+
+
+def _has_form(value: object) -> bool:
+    try:
+        encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

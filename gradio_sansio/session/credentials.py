@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from gradio_sansio.commands import Headers
 from gradio_sansio.wire.http11 import header_fault
@@ -17,6 +18,8 @@ class Credentials:
     """
 
     def __init__(self, headers: Mapping[str, str], token: str | None) -> None:
+        if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+            raise TypeError(f"headers must be a mapping, not {type(headers).__name__}")
         self._own = tuple((name.lower(), value) for name, value in headers.items())
         for name, value in self._own:
             _check(name, value)
@@ -50,6 +53,21 @@ class Credentials:
                 found += ((name, f"Bearer {self._token}"),)
             self._cache[origin] = found
         return found
+
+
+def check_login(auth: object) -> None:
+    """Refuse what is no user and password.
+
+    Raises:
+        TypeError: without what was given.
+    """
+    if auth is None:
+        return
+    if not isinstance(auth, (tuple, list)):
+        raise TypeError(f"auth must be (user, password), not {type(auth).__name__}")
+    parts = cast("Sequence[object]", auth)
+    if len(parts) != 2 or not all(isinstance(part, str) for part in parts):
+        raise TypeError("auth must be (user, password): two strings")
 
 
 def _check(name: str, value: object) -> None:

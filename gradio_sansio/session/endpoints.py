@@ -41,9 +41,11 @@ class Endpoints:
             name = "/" + wanted.strip("/")
             found = self._by_name.get(name)
             known = any(dependency.name == name for dependency in self._config.dependencies.values())
+        elif isinstance(wanted, bool) or not hasattr(wanted, "__index__"):
+            # True is an int to Python, but nobody's name for endpoint 1; and not every caller is typed.
+            found, known = None, False
         else:
-            # True is an int to Python, but nobody's name for endpoint 1.
-            found = None if isinstance(wanted, bool) else self._by_index.get(wanted)
+            found = self._by_index.get(wanted)
             known = wanted in self._config.dependencies
         if found is None:
             shown = repr(wanted)[:80]

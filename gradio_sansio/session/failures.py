@@ -90,7 +90,8 @@ def refusal(
         return ConnectError(f"{where}; the app is not up, or too slow for its proxy", phase=phase, url=url)
     if is_mapping(value) and "error" in value:
         # A function called directly, or found at fault before it ran.
-        return app_error(Output(error=value["error"]), value.get("title"), version=version)
+        output = Output(error=value["error"], duration=value.get("duration"))
+        return app_error(output, value.get("title"), version=version)
     return RemoteProtocolError(where, expected=f"a successful answer to {phase}", seen=f"HTTP {status}")
 
 

@@ -19,14 +19,14 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import AppClosed, AppFailed, AppOpened, DownloadId, Event, JobId
 from gradio_sansio.files import FileData
 from gradio_sansio.guard import Guard
-from gradio_sansio.limits import Limits
+from gradio_sansio.limits import Limits, check_positive
 from gradio_sansio.session.access import Access, check_duplicate, check_space
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.app import App
 from gradio_sansio.session.arguments import Payload
 from gradio_sansio.session.config import Config, Dependency, rendered
-from gradio_sansio.session.credentials import Credentials
+from gradio_sansio.session.credentials import Credentials, check_login
 from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.dialects.websocket import WebSockets
@@ -117,10 +117,13 @@ class Session:
         hub_url = parse_hub(hub)
         self._source = parse_source(source, hub=hub_url)
         check_token(hf_token, self._source, hub_url)
+        check_login(auth)
         check_duplicate(duplicate, self._source, hf_token)
         if only_status:
             check_space(self._source)
-        self._limits = limits or Limits()
+        self._limits = Limits() if limits is None else limits
+        if not isinstance(self._limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+            raise TypeError(f"limits must be Limits(...), not {type(limits).__name__}")
         self._entropy = entropy
         self._clock = WallClock(now, wall_clock)
         self._now = now
@@ -150,8 +153,8 @@ class Session:
         self._downloads: Downloads
         self._late: dict[tuple[Timer, int], float] = {}
         """Timers that fired late, and what they were set to then."""
-        if deadline is not None and not deadline > 0:
-            raise ValueError(f"deadline must be positive, in seconds, not {deadline!r}")
+        if deadline is not None:
+            check_positive("deadline", deadline, ", in seconds")
         self._access = Access(
             self,
             self._source,
@@ -235,8 +238,8 @@ class Session:
         with self._guard:
             now = self._advance(now)
             self._check_open("submitted")
-            if timeout is not None and not timeout > 0:
-                raise ValueError(f"timeout must be positive, in seconds, not {timeout!r}")
+            if timeout is not None:
+                check_positive("timeout", timeout, ", in seconds")
             app = self._opened_app
             found = app.endpoints.find(endpoint)
             dependency = app.config.dependencies[found.fn_index]

@@ -73,9 +73,14 @@ def parse_hub(hub: str) -> Url:
     """The Hub's address.
 
     Raises:
-        ValueError: not a URL.
+        TypeError, ValueError: not a URL.
     """
-    url = Url.parse(hub)
+    if not isinstance(hub, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+        raise TypeError(f"hub must be a string, not {type(hub).__name__}")
+    try:
+        url = Url.parse(hub)
+    except ValueError as error:
+        raise ValueError(f"hub: {error}") from None
     return Url(url.origin, url.path.rstrip("/"), "")
 
 
@@ -83,10 +88,12 @@ def check_token(token: str | None, source: Source, hub: Url) -> None:
     """Refuse a token that can't be one, or that would travel in the clear.
 
     Raises:
-        ValueError: with the reason, without the token.
+        TypeError, ValueError: with the reason, without the token.
     """
     if token is None:
         return
+    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+        raise TypeError(f"hf_token must be a string, not {type(token).__name__}")
     if not token.startswith("hf_") or not token.isascii() or not token.isprintable():
         raise ValueError("hf_token must be an access token of the Hub, which begins with 'hf_'")
     origin = source.base.origin if isinstance(source, AppSource) else hub.origin

@@ -85,6 +85,8 @@ class ProxySettings:
 def _proxy(text: str | None) -> Proxy | None:
     if not text:
         return None
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+        raise TypeError(f"a proxy has to be given as a string, not {type(text).__name__}")
     scheme, colon, rest = text.partition("://")
     if not colon:
         scheme, rest = "http", text

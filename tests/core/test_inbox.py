@@ -503,16 +503,24 @@ def test_destroy_removes_listeners_and_leaves_readers() -> None:
     assert free(inbox) == 0
 
 
-@pytest.mark.parametrize("kind", ["/predict", "", "Data", "x" * 1_000])
-def test_unknown_kinds(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["/predict", "", "Data", "x" * 1_000, None, 7])
+def test_unknown_kinds(kind: Any) -> None:
     inbox = Inbox(bound=100)
     for misuse in (inbox.on, inbox.off):
         with pytest.raises(ValueError, match=r"there are 'data', 'status', 'log'$") as caught:
             misuse(kind, Call("a"))
-        assert repr(kind[:80]) in str(caught.value)
+        assert repr(kind)[:80] in str(caught.value)
         assert len(str(caught.value)) < 160
     inbox.put(event("data", 1))
     assert inbox.delivery() is None
+
+
+@pytest.mark.parametrize("callback", [None, "print"])
+def test_what_can_not_be_called_is_refused_at_once(callback: Any) -> None:
+    inbox = Inbox(bound=100)
+    with pytest.raises(TypeError, match=r"^a callback must be callable, not "):
+        inbox.on("data", callback)
+    assert not inbox.listened
 
 
 # All of it, against a naive model.

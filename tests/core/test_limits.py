@@ -52,6 +52,11 @@ def test_reasons_in_the_defaults() -> None:
     assert limits.keep_alive < 5, "uvicorn closes after 5 s"
 
 
+def test_each_must_be_a_number() -> None:
+    with pytest.raises(TypeError, match=r"^Limits\.idle must be a number, not str$"):
+        Limits(idle="60")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [0, -1, -0.5, math.nan])
 def test_each_must_be_positive(name: str, value: float) -> None:

@@ -137,6 +137,10 @@ async def raises_while_entering(subject: Subject, server: Server) -> None:
     with raises(TypeError):
         async with subject.client(7):  # type: ignore[arg-type]
             pass
+    for misfit in ({"headers": ["x-key"]}, {"auth": "user"}, {"status_callback": 7}):
+        with raises(TypeError):
+            async with subject.client(server.url, **misfit):
+                pass
     for source, options in (
         ("what is this", {}),
         (server.url, {"deadline": -1}),

@@ -11,6 +11,7 @@ from gradio_sansio import (
     QueueFull,
     RateLimited,
     RemoteProtocolError,
+    ValidationError,
 )
 from gradio_sansio.commands import StartExchange
 from gradio_sansio.events import Logged
@@ -23,6 +24,7 @@ from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.jsontext import decode
 from gradio_sansio.timers import Timers
 from gradio_sansio.wire.origin import Url
+from tests.core.samples import raw_config, raw_info
 from tests.core.virtual import World, entropy
 
 
@@ -46,6 +48,15 @@ def new_app() -> App:
         entropy(),
         lambda *_: False,
     )
+
+
+def test_a_value_without_a_json_form_names_its_parameter() -> None:
+    config = parse_config(raw_config("6.31"))
+    endpoint = Endpoints(config, raw_info("6.31")).find("/count")
+    with pytest.raises(ValidationError, match=r"^parameter 'delay' has no JSON form: a object has") as caught:
+        new_app().arguments(endpoint, config.dependencies[endpoint.fn_index], [1, object()])
+    assert caught.value.parameter == "delay"
+    assert caught.value.reason == "has no JSON form: a object has no JSON form"
 
 
 class Owner:

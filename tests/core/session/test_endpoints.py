@@ -48,6 +48,8 @@ NOT_FOUND: list[tuple[str, Any, str]] = [
     ("6.31", 1, "no endpoint 1; those"),
     ("6.31", -1, "no endpoint -1; those"),
     ("6.31", True, "no endpoint True; those"),
+    ("6.31", 1.5, "no endpoint 1.5; those"),
+    ("6.31", [2], "no endpoint [2]; those"),
     ("6.31", "/false", "endpoint '/false' is private, or runs in the page only; those"),
     ("6.31", 18, "endpoint 18 is private, or runs in the page only; those"),
     ("6.31", "unnamed_1", "endpoint 'unnamed_1' is private, or runs in the page only; those"),

@@ -229,6 +229,14 @@ REFUSALS: list[tuple[str, int, object, type[GradioError], dict[str, object], str
     ("a hidden error", 500, {"error": None}, AppError, {"title": None, "duration": None}, HIDDEN),
     ("with a title", 500, {"error": "x", "title": "T"}, AppError, {"title": "T", "duration": None}, "x"),
     (
+        "with a duration",
+        500,
+        {"error": "x", "duration": 2.5},
+        AppError,
+        {"title": None, "duration": 2.5},
+        "x",
+    ),
+    (
         "a traceback",
         500,
         b"Traceback: secret",

@@ -138,6 +138,40 @@ def test_wrong_arguments() -> None:
     assert session.deadline is None
 
 
+# Option, value, what the error says.
+NO_SUCH_TYPE: list[tuple[str, Any, str]] = [
+    ("hf_token", 7, "hf_token must be a string, not int"),
+    ("hub", 7, "hub must be a string, not int"),
+    ("headers", ["x-key"], "headers must be a mapping, not list"),
+    ("limits", {}, r"limits must be Limits\(\.\.\.\), not dict"),
+    ("deadline", "SECRET", "deadline must be a number, in seconds, not str"),
+    ("auth", "SECRET", r"auth must be \(user, password\), not str"),
+    ("auth", ("SECRET",), r"auth must be \(user, password\): two strings"),
+    ("auth", ("user", None), r"auth must be \(user, password\): two strings"),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "text"), NO_SUCH_TYPE, ids=[row[2] for row in NO_SUCH_TYPE])
+def test_options_of_a_wrong_type(option: str, value: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=f"^{text}$"):
+        new_session(**{option: value})
+
+
+def test_what_is_wrong_with_the_address_of_a_hub() -> None:
+    with pytest.raises(ValueError, match=r"^hub: a URL has to begin with"):
+        new_session(hub="hub.example")
+
+
+@pytest.mark.parametrize("auth", [("user", "pass"), ["user", "pass"]])
+def test_a_login_may_be_a_list_too(auth: Any) -> None:
+    assert new_session(auth=auth).state is SessionState.OPENING
+
+
+def test_a_timeout_of_a_wrong_type() -> None:
+    with pytest.raises(TypeError, match=r"^timeout must be a number, in seconds, not str$"):
+        opened().submit("/predict", [1], now=1.0, timeout="5")  # type: ignore[arg-type]
+
+
 def test_nothing_is_known_before_it_is_open() -> None:
     session = new_session()
     for name in ("config", "api_info"):

@@ -219,8 +219,9 @@ def test_nothing_is_sent_where_a_file_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"parameter 'upload': a has 11 bytes.* 10 at most") as caught:
         drive.submit("/predict", handle_file(bytes(11), name="a"))
     assert caught.value.parameter == "upload"
-    with pytest.raises(ValidationError, match="has no JSON form"):
+    with pytest.raises(ValidationError, match="parameter 'upload' has no JSON form") as caught:
         drive.submit("/predict", [file(1), object()])
+    assert caught.value.parameter == "upload"
     assert not drive.commands
     drive.finish()
 

@@ -107,6 +107,11 @@ def test_what_can_not_be_used(text: str, reason: str) -> None:
         assert "sec" not in str(caught.value)
 
 
+def test_what_is_no_text() -> None:
+    with pytest.raises(TypeError, match=r"^a proxy has to be given as a string, not int$"):
+        ProxySettings(http=8080)  # type: ignore[arg-type]
+
+
 def test_settings_are_values() -> None:
     assert ProxySettings(http=PROXY) == ProxySettings(http=PROXY)
     assert ProxySettings(http=PROXY) != ProxySettings(http=PROXY, no_proxy="a")
