@@ -157,12 +157,12 @@ class Opening:
             self._auth = None
             self.start(now)
             return
-        # Servers answer 400 to a wrong password.
+        # Servers answer 400 to a wrong password, and 422 to an empty one.
         error: GradioError = AuthError(
             f"the login at {response.url} was refused (HTTP {response.status}); check auth=(user, password)",
             hint="auth",
         )
-        if response.status not in (400, 401, 403):
+        if response.status not in (400, 401, 403, 422):
             error = self._refusal(response, "login")
         self._fail(error, now)
 

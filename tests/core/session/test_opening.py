@@ -248,7 +248,7 @@ def test_answers_that_let_in(status: int) -> None:
     assert rig.failure.hint == "auth or hf_token"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
 def test_a_login_that_is_refused(status: int) -> None:
     rig = Rig(auth=("user", "SECRET"))
     rig.answer(401)
