@@ -143,12 +143,14 @@ class QuotaExceeded(_Refused):
 class AuthError(GradioError):
     """HTTP 401 or 403, a login refused, or a private Space without a token.
 
-    ``hint`` says what to pass.
+    ``hint`` names what to pass. ``advice`` says so in a sentence, in terms of the arguments of ``client``; it ends the text,
+    whose beginning may quote the server.
     """
 
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, hint: str, advice: str = "") -> None:
+        super().__init__(f"{message}; {advice}" if advice else message)
         self.hint = hint
+        self.advice = advice
 
 
 class EndpointNotFound(GradioError):

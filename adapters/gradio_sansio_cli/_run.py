@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, Self
 import click
 
 from gradio_sansio import (
+    AuthError,
     Data,
     DeadlineExceeded,
     FileData,
@@ -215,20 +216,23 @@ def _described(error: click.ClickException | GradioError | OSError) -> tuple[str
         case GradioError():
             wait = getattr(error, "retry_after", None)
             again = f" (try again in {wait:.0f} s)" if wait is not None else ""
-            return f"{type(error).__name__}: {_in_options(str(error))}{again}", code_of(error)
+            return f"{type(error).__name__}: {_text(error)}{again}", code_of(error)
         case OSError():
             where = f": {error.filename}" if error.filename else ""
             return f"{error.strerror or error}{where}", Exit.USAGE
 
 
-def _in_options(text: str) -> str:
-    """The library's advice names its own arguments; here they are options."""
-    for argument, option in _ADVICE.items():
-        text = text.replace(argument, option)
-    return text
+def _text(error: GradioError) -> str:
+    """What an error says. Advice names the arguments of ``client``, which are options here; all else may be the app's own words."""
+    if not isinstance(error, AuthError):
+        return error.message
+    advice = error.advice
+    for argument, option in _OPTION_OF.items():
+        advice = advice.replace(argument, option)
+    return error.message.removesuffix(error.advice) + advice
 
 
-_ADVICE: Final = {
+_OPTION_OF: Final = {
     "auth=(user, password)": "--auth USER",
     "hf_token=": "--token or HF_TOKEN",
 }

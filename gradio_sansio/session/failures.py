@@ -72,8 +72,9 @@ def refusal(
     where = f"the server answered {status} to {phase} at {url}{said}"
     if status in (401, 403):
         return AuthError(
-            f"{where}; pass auth=(user, password) if the app has a login, or hf_token= if it is a private Space",
+            where,
             hint="auth or hf_token",
+            advice="pass auth=(user, password) if the app has a login, or hf_token= if it is a private Space",
         )
     if status == 429:
         return RateLimited(where, retry_after=retry_after(headers))

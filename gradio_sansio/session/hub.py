@@ -183,16 +183,19 @@ def refusal(answer: HubAnswer, doing: str, space: str, *, token: bool, status: S
     )
     if answer.status in (401, 403, 404) and not token:
         return AuthError(
-            f"{where}; {space} is private, or there is no such Space: pass hf_token= if it is private",
+            f"{where}; {space} is private, or there is no such Space",
             hint="hf_token",
+            advice="pass hf_token= if it is private",
         )
     if answer.status == 401:
         return AuthError(
-            f"{where}; it doesn't take the token: pass a valid one as hf_token=", hint="hf_token"
+            f"{where}; it doesn't take the token", hint="hf_token", advice="pass a valid one as hf_token="
         )
     if answer.status == 403:
         return AuthError(
-            f"{where}; the token has no right to this: pass one that has as hf_token=", hint="hf_token"
+            f"{where}; the token has no right to this",
+            hint="hf_token",
+            advice="pass one that has as hf_token=",
         )
     if answer.status == 404:
         return SpaceError(

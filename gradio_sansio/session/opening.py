@@ -159,8 +159,9 @@ class Opening:
             return
         # Servers answer 400 to a wrong password, and 422 to an empty one.
         error: GradioError = AuthError(
-            f"the login at {response.url} was refused (HTTP {response.status}); check auth=(user, password)",
+            f"the login at {response.url} was refused (HTTP {response.status})",
             hint="auth",
+            advice="check auth=(user, password)",
         )
         if response.status not in (400, 401, 403, 422):
             error = self._refusal(response, "login")

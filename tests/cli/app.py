@@ -70,6 +70,10 @@ def fail_late(_: str) -> Generator[object, None, None]:
     raise ValueError("boom")
 
 
+def fail_with(text: str) -> str:
+    raise ValueError(text)
+
+
 def split(text: str) -> tuple[str, str]:
     head, _, tail = text.partition(" ")
     return head, tail
@@ -108,6 +112,7 @@ FUNCTIONS = (
     Function("endless", endless),
     Function("slow", slow),
     Function("fail_late", fail_late),
+    Function("fail_with", fail_with),
     Function("split", split, outputs=("textbox", "textbox")),
     Function("file", same, inputs=("file",), outputs=("file",)),
     Function("picture", picture, outputs=("image",)),

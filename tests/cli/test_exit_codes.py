@@ -113,6 +113,16 @@ def test_the_apps_function_fails(server: Server) -> None:
     assert run("predict", server.url, "/fail_late", "x").check_error(3) == "gradio-sansio: AppError: boom"
 
 
+def test_an_apps_own_words_stay_as_they_are(server: Server) -> None:
+    words = "pass hf_token= and auth=(user, password)"
+    line = run("predict", server.url, "/fail_with", words).check_error(3)
+    assert line == f"gradio-sansio: AppError: {words}"
+    refused = Answer(401, {"detail": words})
+    server.call(lambda gradio: gradio.answers.update({"/config": [refused]}))
+    line = run("api", server.url).check_error(6)
+    assert f"{words}; pass --auth USER if the app has a login, or --token or HF_TOKEN if" in line
+
+
 def test_no_such_endpoint(server: Server) -> None:
     line = run("predict", server.url, "/nope").check_error(4)
     assert "/nope" in line

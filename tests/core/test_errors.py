@@ -44,7 +44,7 @@ ERRORS: list[tuple[GradioError, dict[str, object]]] = [
     (QueueFull("text", retry_after=1.0), {"retry_after": 1.0}),
     (RateLimited("text", retry_after=2.0), {"retry_after": 2.0}),
     (QuotaExceeded("text"), {"retry_after": None}),
-    (AuthError("text", hint="auth"), {"hint": "auth"}),
+    (AuthError("text", hint="auth"), {"hint": "auth", "advice": ""}),
     (EndpointNotFound("text", available=("/a", 1)), {"available": ("/a", 1)}),
     (SpaceError("text", status=STATUS), {"status": STATUS}),
     (SpaceError("text"), {"status": None}),
@@ -59,6 +59,12 @@ def test_what_they_carry(error: GradioError, carries: dict[str, object]) -> None
     assert str(error) == "text"
     assert error.args == ("text",)
     assert repr(error) == f"{type(error).__name__}('text')"
+
+
+def test_advice_ends_the_text() -> None:
+    error = AuthError("refused", hint="auth", advice="check auth=(user, password)")
+    assert str(error) == error.message == f"refused; {error.advice}"
+    assert str(copy.copy(error)) == str(error)
 
 
 def pickled(protocol: int) -> Callable[[GradioError], GradioError]:

@@ -165,13 +165,14 @@ def test_only_the_beginning_of_a_text_is_searched() -> None:
 
 # What an answer means. Name, status, body, type, attributes, in the text, not in the text.
 NOT_SAID = "secret"
+TO_PASS = "pass auth=(user, password) if the app has a login, or hf_token= if it is a private Space"
 REFUSALS: list[tuple[str, int, object, type[GradioError], dict[str, object], str]] = [
     (
         "401 of 4.x",
         401,
         {"detail": "Not authenticated"},
         AuthError,
-        {"hint": "auth or hf_token"},
+        {"hint": "auth or hf_token", "advice": TO_PASS},
         "Not authenticated",
     ),
     (
@@ -179,7 +180,7 @@ REFUSALS: list[tuple[str, int, object, type[GradioError], dict[str, object], str
         401,
         {"detail": {"error": "Not authenticated", "auth_message": None}},
         AuthError,
-        {"hint": "auth or hf_token"},
+        {"hint": "auth or hf_token", "advice": TO_PASS},
         ": Not authenticated; pass auth=(user, password)",
     ),
     (
@@ -187,7 +188,7 @@ REFUSALS: list[tuple[str, int, object, type[GradioError], dict[str, object], str
         401,
         b"<html>secret",
         AuthError,
-        {"hint": "auth or hf_token"},
+        {"hint": "auth or hf_token", "advice": TO_PASS},
         "hf_token= if it is a private",
     ),
     (
@@ -195,7 +196,7 @@ REFUSALS: list[tuple[str, int, object, type[GradioError], dict[str, object], str
         403,
         b"",
         AuthError,
-        {"hint": "auth or hf_token"},
+        {"hint": "auth or hf_token", "advice": TO_PASS},
         "answered 403 to join at https://app.example/queue/join;",
     ),
     ("429", 429, b"slow down, secret", RateLimited, {"retry_after": None}, "answered 429 to join"),
