@@ -112,7 +112,6 @@ FUNCTIONS = (
     Function("endless", endless),
     Function("slow", slow),
     Function("fail_late", fail_late),
-    Function("fail_with", fail_with),
     Function("split", split, outputs=("textbox", "textbox")),
     Function("file", same, inputs=("file",), outputs=("file",)),
     Function("picture", picture, outputs=("image",)),
@@ -123,4 +122,5 @@ FUNCTIONS = (
         "within", lambda _: {**picture("x"), "url": "data:image/png;base64,aGVsbG8="}, outputs=("image",)
     ),
     Function("value", echo, inputs=("json",), outputs=("json",)),
+    Function("fail_with", fail_with),
 )
