@@ -14,7 +14,7 @@ from tests.core.test_engine_hostile import HostileMachine
 _test = get_state_machine_test(
     HostileMachine, settings=settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
 )
-_read = _test.hypothesis.fuzz_one_input  # type: ignore[attr-defined]
+_read = _test.hypothesis.fuzz_one_input  # type: ignore[attr-defined]  # hypothesis gives it to each test
 
 
 def one_input(data: bytes) -> None:

@@ -69,7 +69,7 @@ def one_input(data: bytes) -> None:
             assert len(str(error)) < 200
         else:
             if read is decode_message:
-                kind_of(message)  # type: ignore[arg-type]
+                kind_of(message)  # type: ignore[arg-type]  # it is of that kind
     try:
         check_depth(data, DEPTH)
     except BadJson:

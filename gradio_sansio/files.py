@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias, cast, runtime_checkable
 
+from gradio_sansio.checks import check_text
 from gradio_sansio.errors import ValidationError
 
 # `C:/x` is a path.
@@ -73,8 +74,8 @@ def handle_file(source: FileSource, *, name: str | None = None) -> InputFile:
             )
         if hasattr(source, "encoding"):
             raise TypeError("handle_file takes a file that was opened in binary mode: open(path, 'rb')")
-    if name is not None and not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
-        raise TypeError(f"the name of a file must be a string, not {type(name).__name__}")
+    if name is not None:
+        check_text("the name of a file", name)
     return InputFile(source, name)
 
 

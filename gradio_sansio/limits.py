@@ -7,22 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from gradio_sansio.checks import check_positive
+
 KiB = 1024
 MiB = 1024 * KiB
-
-
-def check_positive(name: str, value: float, unit: str = "") -> None:
-    """Refuse what is no bound.
-
-    Raises:
-        TypeError, ValueError: with the name.
-    """
-    try:
-        positive = value > 0
-    except TypeError:
-        raise TypeError(f"{name} must be a number{unit}, not {type(value).__name__}") from None
-    if not positive:
-        raise ValueError(f"{name} must be positive{unit}, not {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from io import SEEK_END
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -294,6 +295,9 @@ def _save(loop: Loop, file: FileData | str, saving: Saving) -> Path:
         loop.downloads[id] = came.put
         begun.append(id)
 
+    def taken(size: int) -> None:
+        loop.engine.downloaded(begun[0], size, loop.now())
+
     def stop() -> None:
         for id in begun:
             if loop.downloads.pop(id, None) is not None:
@@ -307,7 +311,7 @@ def _save(loop: Loop, file: FileData | str, saving: Saving) -> Path:
             if isinstance(event, DownloadFinished):
                 return saving.finish()
             if written := saving.receive([event]):
-                loop.post(lambda n=written: loop.engine.downloaded(begun[0], n, loop.now()))  # type: ignore[misc]
+                loop.post(partial(taken, written))
     except BaseException:
         # Also an interrupt, at whatever moment: what was posted before is done before.
         loop.post(stop)

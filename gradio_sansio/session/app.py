@@ -20,7 +20,7 @@ from gradio_sansio.events import Event, Logged
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import Endpoint
-from gradio_sansio.session.arguments import Payload, bind
+from gradio_sansio.session.arguments import Payload, bind, parameters_of_inputs
 from gradio_sansio.session.config import Config, Dependency
 from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Requester, Response, Timer
@@ -154,10 +154,10 @@ def not_understood(what: str, why: str) -> RemoteProtocolError:
 
 def _formless(values: list[Any], endpoint: Endpoint, dependency: Dependency) -> str | None:
     """The first parameter whose value has no JSON form, where the description shows it."""
-    names = iter(endpoint.parameters)
-    shown = [None if component.skipped else next(names, None) for component in dependency.inputs]
-    found = [parameter for parameter, value in zip(shown, values, strict=True) if not _has_form(value)]
-    return found[0].name if found and found[0] else None
+    parameters = parameters_of_inputs(endpoint, dependency)
+    found = (parameter for parameter, value in zip(parameters, values, strict=True) if not _has_form(value))
+    parameter = next(found, None)
+    return parameter.name if parameter else None
 
 
 def _has_form(value: object) -> bool:

@@ -49,6 +49,12 @@ def bind(endpoint: Endpoint, dependency: Dependency, payload: Payload) -> list[A
     return [None if component.is_state else next(filled) for component in dependency.inputs]
 
 
+def parameters_of_inputs(endpoint: Endpoint, dependency: Dependency) -> list[Parameter | None]:
+    """Which parameter each input of the function is; None for what the description doesn't show."""
+    parameters = iter(endpoint.parameters)
+    return [None if component.skipped else next(parameters, None) for component in dependency.inputs]
+
+
 def _by_position(endpoint: Endpoint, values: list[Any]) -> list[Any]:
     parameters = endpoint.parameters
     if len(values) > len(parameters):

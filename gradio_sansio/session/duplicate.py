@@ -19,6 +19,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, Protocol
 
+from gradio_sansio.checks import check_text
 from gradio_sansio.commands import ExchangeCommand
 from gradio_sansio.errors import GradioError, RemoteProtocolError, ValidationError
 from gradio_sansio.events import Event, Logged
@@ -59,17 +60,17 @@ class Duplicate:
             raise TypeError(f"private must be True or False, not {self.private!r}")
         if self.timeout is not None and not 0 < self.seconds < math.inf:
             raise ValueError(f"timeout must be positive, in minutes, not {self.timeout!r}")
-        if self.hardware is not None and not _HARDWARE.fullmatch(_text("hardware", self.hardware)):
+        if self.hardware is not None and not _HARDWARE.fullmatch(check_text("hardware", self.hardware)):
             raise ValueError(f"hardware must be a name such as 'cpu-basic', not {self.hardware!r}")
         if self.to is not None:
-            name = _text("to", self.to)
+            name = check_text("to", self.to)
             if not is_space_name(name if "/" in name else f"owner/{name}"):
                 raise ValueError(f"to must be a Space's name, or owner/name, not {name!r}")
         for kind, values in (("secrets", self.secrets or {}), ("variables", self.variables or {})):
             for key, value in values.items():
-                if not _VARIABLE.fullmatch(_text(kind, key)):
+                if not _VARIABLE.fullmatch(check_text(kind, key)):
                     raise ValueError(f"{kind}: {key!r} is no name of a variable")
-                _text(f"{kind}[{key!r}]", value)
+                check_text(f"{kind}[{key!r}]", value)
 
     @property
     def seconds(self) -> float:
@@ -82,13 +83,6 @@ class Duplicate:
         except TypeError:
             kind = type(self.timeout).__name__
             raise TypeError(f"timeout must be a number of minutes or a timedelta, not {kind}") from None
-
-
-def _text(what: str, value: object) -> str:
-    # The value may be a secret, so no text repeats it.
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be a string, not {type(value).__name__}")
-    return value
 
 
 class DuplicationState(Enum):

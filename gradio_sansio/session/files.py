@@ -19,6 +19,7 @@ from gradio_sansio.files import Content, FileData, InputFile, Reader, is_url, re
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import Endpoint
+from gradio_sansio.session.arguments import parameters_of_inputs
 from gradio_sansio.session.config import Component, Config, Dependency
 from gradio_sansio.session.datauri import decode_data_uri, encode_data_uri, name_for, split_data_uri
 from gradio_sansio.session.shapes import count, is_list, is_mapping, mapping, text
@@ -124,12 +125,11 @@ class Files:
         """
         if replace_files(values, (InputFile, Content, FileData), lambda _: None) is values:
             return None
-        names = iter(endpoint.parameters)
         taken: dict[int, Outgoing] = {}
         uploads: list[Outgoing] = []
         shaped: list[Any] = []
-        for component, value in zip(dependency.inputs, values, strict=True):
-            parameter = None if component.skipped else next(names, None)
+        parameters = parameters_of_inputs(endpoint, dependency)
+        for component, parameter, value in zip(dependency.inputs, parameters, values, strict=True):
             name = parameter.name if parameter else None
             within = self._old and component.type == "image"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, assert_never
 
+from gradio_sansio.checks import check_positive
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
 from gradio_sansio.errors import (
     DeadlineExceeded,
@@ -19,7 +20,7 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import AppClosed, AppFailed, AppOpened, DownloadId, Event, JobId
 from gradio_sansio.files import FileData
 from gradio_sansio.guard import Guard
-from gradio_sansio.limits import Limits, check_positive
+from gradio_sansio.limits import Limits
 from gradio_sansio.session.access import Access, check_duplicate, check_space
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import ApiInfo

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from gradio_sansio.checks import check_text
 from gradio_sansio.wire.origin import Origin, Url, is_loopback
 
 HUB: Final = "https://huggingface.co"
@@ -75,10 +76,9 @@ def parse_hub(hub: str) -> Url:
     Raises:
         TypeError, ValueError: not a URL.
     """
-    if not isinstance(hub, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
-        raise TypeError(f"hub must be a string, not {type(hub).__name__}")
+    text = check_text("hub", hub)
     try:
-        url = Url.parse(hub)
+        url = Url.parse(text)
     except ValueError as error:
         raise ValueError(f"hub: {error}") from None
     return Url(url.origin, url.path.rstrip("/"), "")
@@ -92,8 +92,7 @@ def check_token(token: str | None, source: Source, hub: Url) -> None:
     """
     if token is None:
         return
-    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
-        raise TypeError(f"hf_token must be a string, not {type(token).__name__}")
+    check_text("hf_token", token)
     if not token.startswith("hf_") or not token.isascii() or not token.isprintable():
         raise ValueError("hf_token must be an access token of the Hub, which begins with 'hf_'")
     origin = source.base.origin if isinstance(source, AppSource) else hub.origin
