@@ -99,6 +99,22 @@ def make_duplicate(source: str, options: DuplicateOptions, now: float) -> Engine
     return make_engine(source, options, now, how)
 
 
+def check_options(options: Options | DuplicateOptions, *, duplicate: bool = False) -> None:
+    """Refuse what no engine gets to see: options that there aren't, and callbacks that can't be called.
+
+    Raises:
+        TypeError: with the option's name.
+    """
+    known = DuplicateOptions.__annotations__ if duplicate else Options.__annotations__
+    for name in options:
+        if name not in known:
+            raise TypeError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
+    for name in ("status_callback", "trace", "trace_mask"):
+        callback = options.get(name)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
+
+
 def make_engine(
     source: str,
     options: Options | DuplicateOptions,
@@ -112,14 +128,7 @@ def make_engine(
     Raises:
         TypeError: there is no such option, or one is of the wrong type.
     """
-    known = DuplicateOptions.__annotations__ if duplicate else Options.__annotations__
-    for name in options:
-        if name not in known:
-            raise TypeError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
-    for name in ("status_callback", "trace", "trace_mask"):
-        callback = options.get(name)
-        if callback is not None and not callable(callback):
-            raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
+    check_options(options, duplicate=duplicate is not None)
     proxy = options.get("proxy")
     trace = options.get("trace")
     make = FileEngine if trace is None else functools.partial(_TracedEngine, trace)

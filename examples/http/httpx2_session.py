@@ -32,7 +32,7 @@ from gradio_sansio.commands import (
     StartExchange,
 )
 from gradio_sansio.events import JobId
-from gradio_sansio_system import Options, reason_of
+from gradio_sansio_system import Options, check_options, reason_of
 from gradio_sansio_system.files import look_at_files
 
 
@@ -63,6 +63,7 @@ class App(asyncio_protocol.App):
         self.tasks: set[asyncio.Task[None]] = set()
 
     def make_engine(self) -> Engine:
+        check_options(self._options)
         known = ("auth", "deadline", "headers", "hf_token", "limits")
         options: dict[str, Any] = {name: self._options.get(name) for name in known}
         if hub := self._options.get("hub") or os.environ.get("HF_ENDPOINT"):
