@@ -40,7 +40,7 @@ class Timer(Symbol):
     REQUEST = "a request's answer"
     IDLE = "anything on a stream"
     JOB = "a job's own timeout"
-    KILL = "whether a cancelled job ends by itself"
+    KILL = "the rest of what the server had to say, before a job is killed"
     HELD = "a kill to have reached the server"
     SUSPECT = "a word of a job that a kill may have met"
     REST = "a generator of 3.x to be cleared away"

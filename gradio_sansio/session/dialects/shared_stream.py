@@ -20,11 +20,13 @@ Stopping a job on the server, by version:
 
 * from 4.31 on, ``/cancel`` with the function's index kills every *running* job of that session and function, and tells only the named
   one. With an index that is not in use it kills none, but takes the named job from the queue (6.14 and later); one that runs goes
-  on. So the true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until a
-  moment (``HOLD``) has passed in which no other was seen to run. The moment is needed because the job may end by itself just then,
-  and the next in line, which starts in its place, would be met by the kill. For the same reason a new job of the function is not
-  joined while a kill is under way: over another connection it could overtake that. What starts in that time all the same, in the place
-  of one that ended by itself, may have been met, of which no word comes: it is waited for no longer than for a stream (``Limits.idle``);
+  on. So the true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until
+  the job is known to run and no other. For it may end by itself at any moment, and the next in line, which starts in its place, would
+  be met by the kill; the news of that is late by up to 50 ms, as the server looks for messages that often. But when a message comes,
+  whatever it is about, all that were there before come with it. So a kill is done just after one (``BURST``), a heartbeat at the
+  latest, and short jobs are left to end by themselves (``HOLD``). For the same reason a new job of the function is not joined while a
+  kill is under way: over another connection it could overtake that. What starts in that time all the same, in the place of one that
+  ended by itself, may have been met, of which no word comes: it is waited for no longer than for a stream (``Limits.idle``);
 * before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
   acknowledged. So such a job is left alone until it starts, and stopped then;
 * so it breaks if a job ends just before it is killed. The session's messages are still there then (4.44.1), and are read on;
@@ -34,7 +36,6 @@ Stopping a job on the server, by version:
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from typing import Final
 
@@ -68,7 +69,9 @@ from gradio_sansio.symbol import Symbol
 NO_FUNCTION: Final = -1
 """A function index that no app uses."""
 HOLD: Final = 0.5
-"""Seconds for the news of a job's start to arrive, with some to spare."""
+"""Seconds that a job may go on in the place for which others wait, before it is killed for them."""
+BURST: Final = 0.01
+"""Seconds in which the messages that the server passes on at once arrive one after the other."""
 
 
 class StreamState(Symbol):
@@ -139,15 +142,15 @@ class SharedStream:
         """Requests to dequeue a job, with the job that is to be killed after the answer."""
         self._dequeuing: dict[ExchangeId, tuple[str, int]] = {}
         """Requests to dequeue a job, with it and its function."""
-        self._owed: dict[int, str] = {}
-        """Functions of which a job is still to be killed, with its event id."""
+        self._owed: dict[int, dict[str, float]] = {}
+        """By function: the event ids of those that are still to be killed, and from when on."""
         self._killing: dict[ExchangeId, int] = {}
         """Kills under way, with the function."""
         self._held: dict[int, list[Job]] = {}
         """By function: the jobs that are joined once the kill under way has been done."""
         self._unconfirmed: dict[int, tuple[str, float]] = {}
         """Functions of which a kill is under way, until the server says on the stream that it is done: with the event id that it names, and
-        when that has surely come, if it ever does."""
+        when it has been done at the latest."""
         self._suspects: set[JobId] = set()
         """Jobs that the server may have killed with another."""
         self._mailbox: dict[str, list[tuple[Message, int]]] = {}
@@ -281,8 +284,6 @@ class SharedStream:
             return
         if exchange in self._killing:
             fn_index = self._killing.pop(exchange)
-            if fn_index in self._unconfirmed:
-                self._unconfirmed[fn_index] = self._unconfirmed[fn_index][0], now + self._app.limits.grace
             if fn_index not in self._killing.values():
                 self.release(fn_index, now)
         job = self._joining.pop(exchange, None)
@@ -410,6 +411,9 @@ class SharedStream:
         except BadJson as error:
             self._lose(not_understood("message", str(error)), now)
             return
+        for fn_index, owed in self._owed.items():
+            if now >= max(owed.values()) and not self._app.timers.armed(Timer.KILL, fn_index):
+                self._app.timers.arm(Timer.KILL, fn_index, now + BURST)
         if too_long:
             self._lose(too_much(f"an event of more than {self._app.limits.event} bytes (Limits.event)"), now)
 
@@ -482,9 +486,6 @@ class SharedStream:
             return
         match message:
             case Heartbeat():
-                # Nothing has just ended, so that what is owed for a long time can be paid where jobs only wait.
-                for fn_index in tuple(self._owed):
-                    self.kill(fn_index, now)
                 return
             case CloseStream():
                 if self._state is StreamState.OPEN:
@@ -560,8 +561,7 @@ class SharedStream:
                     del self._unconfirmed[fn_index]
             else:
                 ended.stop_at_start = False
-                if self._owed.get(fn_index) == event_id:
-                    del self._owed[fn_index]
+                self._settle(event_id, fn_index)
         elif isinstance(message, Estimation):
             pass
         elif ended.stop_at_start and (
@@ -569,9 +569,6 @@ class SharedStream:
         ):
             ended.stop_at_start = False
             self._stop_running(event_id, fn_index, now)
-        elif self._owed.get(fn_index) == event_id and not self._app.timers.armed(Timer.KILL, fn_index):
-            # It goes on, perhaps in the place for which others wait.
-            self._app.timers.arm(Timer.KILL, fn_index, now + HOLD)
 
     def _keep(self, event_id: str, message: Message, size: int, now: float) -> None:
         """Put a message aside until the join that it belongs to is answered."""
@@ -603,8 +600,7 @@ class SharedStream:
         if self._app.config.version < (4, 31, 0):
             self._app.post(self, "/reset", encode({"event_id": event_id}), now)
         elif self._may_run(fn_index) or self._waiting(fn_index):
-            self._owed[fn_index] = event_id
-            self._app.timers.arm(Timer.KILL, fn_index, now + HOLD)
+            self._owed.setdefault(fn_index, {}).setdefault(event_id, now + HOLD)
         else:
             self._owed.pop(fn_index, None)
             self._kill(event_id, fn_index, now)
@@ -618,12 +614,19 @@ class SharedStream:
         A job that waits counts too: the end of its sibling, of which we have just heard, may have let it start.
         """
         if fn_index in self._owed and not self._may_run(fn_index) and not self._waiting(fn_index):
-            self._kill(self._owed.pop(fn_index), fn_index, now)
+            self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
+
+    def _settle(self, event_id: str, fn_index: int) -> None:
+        """A job has ended by itself, and is not to be killed any more."""
+        owed = self._owed.get(fn_index, {})
+        owed.pop(event_id, None)
+        if not owed:
+            self._owed.pop(fn_index, None)
 
     def kill(self, fn_index: int, now: float) -> None:
-        """The moment for a kill that is owed has come, unless another job was seen to run in the meantime."""
+        """All that the server knew a moment ago is known: what is owed can be paid where other jobs only wait."""
         if fn_index in self._owed and not self._may_run(fn_index):
-            self._kill(self._owed.pop(fn_index), fn_index, now)
+            self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
 
     def _waiting(self, fn_index: int) -> bool:
         """Whether a job of the function waits its turn."""
@@ -639,12 +642,14 @@ class SharedStream:
 
     def _kill(self, event_id: str, fn_index: int, now: float) -> None:
         """Stop all that runs of a function. The answer comes when it has ended, which may take long; the kill itself is done at once."""
+        self._app.timers.disarm(Timer.KILL, fn_index)
         exchange = self._cancel(event_id, fn_index, now)
         if not self._isolated:
+            until = now + self._app.limits.grace
             self._killing[exchange] = fn_index
             self._held.setdefault(fn_index, [])
-            self._app.timers.arm(Timer.HELD, fn_index, now + self._app.limits.grace)
-            self._unconfirmed[fn_index] = event_id, math.inf
+            self._app.timers.arm(Timer.HELD, fn_index, until)
+            self._unconfirmed[fn_index] = event_id, until
 
     def _may_be_killed(self, fn_index: int, now: float) -> bool:
         """Whether a job of the function that has just started may have done so before a kill."""

@@ -670,7 +670,7 @@ def test_cancel_while_running() -> None:
         if version == OLD:
             assert resets(world) == [event_id]
         else:
-            # The kill is held for a moment, since another job waits.
+            # The kill is held until more is heard, since another job waits.
             assert cancels(world) == [(event_id, SINGLE)]
         assert world.values(job) == [0, 1]
         assert world.end(queued).error is None
@@ -727,7 +727,7 @@ def test_a_kill_that_is_owed_does_not_meet_the_next_in_line() -> None:
         world.finish()
 
 
-def test_a_kill_that_is_owed_is_done_after_quiet_if_others_only_wait() -> None:
+def test_a_kill_that_is_owed_is_done_once_the_others_are_known_to_wait() -> None:
     # The join of the second is under way when the first is cancelled, so it might run; but it waits for the place of the first.
     for version in VERSIONS[1:]:
         world = World(version=version)
@@ -735,11 +735,12 @@ def test_a_kill_that_is_owed_is_done_after_quiet_if_others_only_wait() -> None:
         world.run(1.5)
         waiting = world.submit("/single", 3)
         world.cancel(job)
-        world.run(0.5)
+        world.run(0.4)
         assert cancels(world) == []
-        assert world.there(job).state is JobState.RUNNING
-        assert world.end(waiting, within=40.0).error is None
-        assert world.there(job).state is JobState.ENDED
+        world.run(1.0)
+        assert cancels(world) == [(world.there(job).event_id, SINGLE)]
+        assert world.end(waiting, within=5.0).error is None
+        assert world.values(job) == [0]
         assert world.values(waiting) == [0, 1, 2]
         world.finish()
 
@@ -749,14 +750,43 @@ def test_a_job_that_goes_on_is_killed_for_those_that_wait() -> None:
     job = world.submit("/single", 500)
     world.run(1.5)
     waiting = world.submit("/single", 3)
+    world.run(0.1)
     world.cancel(job)
-    world.run(0.4)
+    # It yields every second, for the first time before it has had some time to end.
+    world.run(1.0)
     assert cancels(world) == []
-    world.run(0.6)
+    world.run(1.0)
     assert cancels(world) == [(world.there(job).event_id, SINGLE)]
     assert world.end(waiting, within=5.0).error is None
     assert world.values(job) == [0]
     world.finish()
+
+
+def test_a_job_that_says_nothing_is_killed_at_a_heartbeat() -> None:
+    world = World()
+    job, waiting = world.submit("/slow", 500.0), world.submit("/slow", 1.0)
+    world.run(1.0)
+    world.cancel(job)
+    world.run(10.0)
+    assert cancels(world) == []
+    assert world.end(waiting, within=10.0).error is None
+    assert len(cancels(world)) == 1
+    world.finish()
+
+
+def test_a_job_that_ends_by_itself_while_another_is_owed_a_kill_leaves_that_owed() -> None:
+    world = World()
+    job, other = world.submit("/pairwise", 500), world.submit("/pairwise", 500)
+    world.run(1.5)
+    waiting = world.submit("/pairwise", 2)
+    world.run(0.1)
+    world.cancel(job)
+    world.cancel(other)
+    assert cancels(world) == []
+    emit_for(world, other, msg="process_completed", output={"data": [7]}, success=True)
+    world.run(2.0)
+    assert cancels(world) == [(world.there(job).event_id, PAIRWISE)]
+    assert world.end(waiting).error is None
 
 
 def test_a_kill_that_is_owed_is_thought_of_when_the_job_is_heard_of() -> None:
@@ -786,8 +816,11 @@ def test_a_job_that_ends_by_itself_is_not_killed() -> None:
     job = world.submit("/single", 500)
     world.run(1.5)
     world.submit("/single", 3)
+    world.run(0.1)
     world.cancel(job)
     world.run(0.2)
+    # Its last value, and its end right behind it.
+    emit_for(world, job, msg="process_generating", output={"data": [7]}, success=True)
     emit_for(world, job, msg="process_completed", output={"data": [7]}, success=True)
     world.run(2.0)
     assert cancels(world) == []
