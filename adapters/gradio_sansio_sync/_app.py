@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import weakref
+from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -90,7 +91,8 @@ class App(BlockingDownloads, AppBase[Submission]):
         """
         submission = Submission(self, Inbox(bound=self._limits.job_buffer, keep=False))
         try:
-            self._start(submission, endpoint, payload, timeout=timeout)
+            # One wait, for the end: each hand-over between threads costs as much as some messages do.
+            self.loop.do(self._beginning(submission, endpoint, payload, timeout=timeout), submission.refuse)
             return submission.result()
         except BaseException:
             # An interrupt, if the job hasn't ended.
@@ -102,23 +104,23 @@ class App(BlockingDownloads, AppBase[Submission]):
     ) -> Submission:
         submission = Submission(self, inbox)
         try:
-            self._start(submission, endpoint, payload, **options)
+            self.loop.call(self._beginning(submission, endpoint, payload, **options))
         except BaseException:
             self.loop.post(submission.cancel_from_loop)
             raise
         return submission
 
-    def _start(
+    def _beginning(
         self, submission: Submission, endpoint: str | int | None, payload: Payload, **options: Any
-    ) -> None:
-        """Whoever is interrupted here, or after it, has a submission to cancel."""
+    ) -> Callable[[], None]:
+        """For the I/O thread. Whoever is interrupted while that does it, or after, has a submission to cancel."""
         loop = self.loop
 
         def begin() -> None:
             submission.job = loop.engine.submit(endpoint, payload, now=monotonic(), **options)
             loop.submissions[submission.job] = submission
 
-        loop.call(begin)
+        return begin
 
     def view_api(self) -> ApiInfo:
         """The app's endpoints. ``str()`` of it is made for a terminal."""

@@ -56,30 +56,41 @@ class Loop(Driver):
                 state="busy",
             )
 
-    def call(self, action: Callable[[], T]) -> T:
-        """Have something done by the I/O thread, and wait until it is, with all that follows from it at once.
-
-        ``LocalProtocolError`` if that has ended.
-        """
+    def do(self, action: Callable[[], object], failed: Callable[[BaseException], None]) -> None:
+        """Have something done by the I/O thread. ``failed`` is told what it raised, or ``LocalProtocolError`` if the thread has ended."""
         self.check()
+        todo = [action]
+
+        def run() -> None:
+            try:
+                todo.pop()()
+            except BaseException as error:  # noqa: BLE001  # a payload's own methods may raise anything
+                failed(error)
+
+        self.post(run)
+        if self.ended:
+            self.join()
+            # What was posted in time has been done by now.
+            if todo:
+                failed(LocalProtocolError("the app is closed", state="closed"))
+
+    def call(self, action: Callable[[], T]) -> T:
+        """Have something done as ``do`` does, and wait until it is, with all that follows from it at once. Raises what it raises."""
         done = threading.Event()
         outcome: list[T] = []
         failure: list[BaseException] = []
 
         def run() -> None:
-            try:
-                outcome.append(action())
-                self.pump()
-            except BaseException as error:  # noqa: BLE001  # a payload's own methods may raise anything
-                failure.append(error)
-            finally:
-                done.set()
+            outcome.append(action())
+            self.pump()
+            done.set()
 
-        self.post(run)
-        # The thread may have ended before, or end now: then nobody says so.
-        while not done.wait(0.0 if self.ended else 1.0):
-            if self.ended and not done.is_set():
-                raise LocalProtocolError("the app is closed", state="closed")
+        def failed(error: BaseException) -> None:
+            failure.append(error)
+            done.set()
+
+        self.do(run, failed)
+        done.wait()
         if failure:
             raise failure[0]
         return outcome[0]

@@ -33,6 +33,7 @@ class Submission(SubmissionBase):
         """Held so that it stays open for as long as there is something to do."""
         self._loop = app.loop
         self._scheduled = False
+        self._refusal: BaseException | None = None
 
     def cancel(self) -> None:
         self._call(self._loop.engine.cancel)
@@ -81,8 +82,10 @@ class Submission(SubmissionBase):
         # Python's locks refuse to wait for longer, and would never be done with waiting for nan.
         seconds = None if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
         with self._lock:
-            if not self._changed.wait_for(lambda: self.done, seconds):
+            if not self._changed.wait_for(lambda: self.done or self._refusal is not None, seconds):
                 raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")
+            if self._refusal is not None:
+                raise self._refusal
             return self._inbox.result()
 
     def __iter__(self) -> Iterator[Data]:
@@ -102,6 +105,12 @@ class Submission(SubmissionBase):
         self.cancel()
 
     # For the other threads.
+
+    def refuse(self, error: BaseException) -> None:
+        """The engine never took it."""
+        with self._lock:
+            self._refusal = error
+            self._changed.notify_all()
 
     def call_back(self) -> bool:
         """Make the next call that is due; False if there is none."""
