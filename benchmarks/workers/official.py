@@ -57,3 +57,5 @@ for request in requests():
     meter = Meter()
     got = do(request)
     answer(request, got, meter.read())
+    # Else it would be held, and counted, during the next call.
+    del got

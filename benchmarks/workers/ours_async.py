@@ -77,6 +77,8 @@ async def main() -> None:
         meter = Meter()
         got = await do(request)
         answer(request, got, meter.read())
+        # Else it would be held, and counted, during the next call.
+        del got
     while opened:
         await opened.pop()[0].aclose()
 
