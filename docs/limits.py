@@ -6,6 +6,7 @@ import ast
 import sys
 from pathlib import Path
 
+from docs.made import write
 from gradio_sansio import limits
 from gradio_sansio.limits import KiB, MiB
 
@@ -67,16 +68,5 @@ def _shown(value: float) -> str:
     return f"{value:,} s" if isinstance(value, float) else f"{value:,}"
 
 
-def main() -> int:
-    """Write the page, or with ``--check`` say whether it is up to date."""
-    if sys.argv[1:] == ["--check"]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-            print(f"{PAGE.name} is not what the code says: run python -m docs.limits")
-            return 1
-        return 0
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(PAGE, page()))

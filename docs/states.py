@@ -8,6 +8,7 @@ from enum import Enum
 from importlib import import_module
 from pathlib import Path
 
+from docs.made import write
 from gradio_sansio.session.space import STAGES
 
 PAGE = Path(__file__).with_name("states.md")
@@ -76,16 +77,5 @@ def page() -> str:
     return "\n".join([HEAD, *map(draw, MACHINES), draw_stages()])
 
 
-def main() -> int:
-    """Write the page, or with ``--check`` say whether it is up to date."""
-    if sys.argv[1:] == ["--check"]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-            print(f"{PAGE.name} is not what the code says: run python -m docs.states")
-            return 1
-        return 0
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(PAGE, page()))
