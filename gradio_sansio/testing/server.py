@@ -1,6 +1,6 @@
 """A Gradio server as a machine without I/O: the queue protocols of 3.6 to 6.x, as real servers were seen to speak them.
 
-``GradioServer`` owns functions, sessions and the queue; ``accept`` makes a connection, which takes bytes and gives bytes. It listens on
+``GradioServer`` owns sessions and the queue of an ``App``; ``accept`` makes a connection, which takes bytes and gives bytes. It listens on
 a ``VirtualNetwork``, or stands behind a real socket on the loopback interface: after any input drain all connections, and call
 ``tick`` at ``deadline``.
 
@@ -30,21 +30,19 @@ import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Final, cast
-from urllib.parse import parse_qs, unquote
 
 from gradio_sansio.testing.channels import Channel, SocketChannel, StreamChannel
 from gradio_sansio.testing.functions import Function, Report, Say, Sleep, edits
 from gradio_sansio.testing.jobs import JobState, ServerJob, ServerSession
 from gradio_sansio.testing.network import Cut
-from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode, uploaded
+from gradio_sansio.testing.pages import NOT_FOUND, App
+from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode
 
-NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
-_COOKIE: Final = "access-token-unsecure-x=1"
 HEARTBEAT: Final = 15.0
 """Seconds of silence after which a stream gets a heartbeat."""
 
 
-class GradioServer:
+class GradioServer(App):
     """An app on a server.
 
     Args:
@@ -62,11 +60,8 @@ class GradioServer:
         auth: tuple[str, str] | None = None,
         max_size: int | None = None,
     ) -> None:
-        self.functions: list[Function] = list(functions)
-        self.version = version
-        self.auth = auth
+        super().__init__(functions, version, auth)
         self.max_size = max_size
-        self.prefix = "/gradio_api" if version >= (5, 0, 0) else ""
         self.now: float = 0.0
         self.requests: list[Request] = []
         """All requests so far."""
@@ -75,10 +70,6 @@ class GradioServer:
         self.sessions: dict[str, ServerSession] = {}
         self.jobs: list[ServerJob] = []
         """All jobs so far."""
-        self.files: dict[str, bytes] = {}
-        """What was uploaded, and what can be fetched, by its path."""
-        self.max_file_size: int | None = None
-        """What a file may have, as the config says."""
         self.answers: dict[str, list[Answer]] = {}
         """By path: what the next requests to it get instead of an answer of its own."""
         self.join_delay: float = 0.0
@@ -183,32 +174,14 @@ class GradioServer:
         """Act on a request and answer it, now or later."""
         self.requests.append(request)
         prepared = self.answers.get(request.path)
-        if prepared:
-            connection.answer(prepared.pop(0))
-            return
-        path = request.path
-        # What stands above the API has no prefix in any version.
-        match request.method, path:
-            case "POST", "/login":
-                connection.answer(self._login(request))
-            case _ if self.auth is not None and _COOKIE not in request.headers.get("cookie", ""):
-                connection.answer(
-                    Answer(401, {"detail": {"error": "Not authenticated", "auth_message": None}})
-                )
-            case "GET", "/config":
-                connection.answer(Answer(body=self.config()))
-            case "GET", "/":
-                page = f"<script>window.gradio_config = {json.dumps(self.config())};</script>"
-                connection.answer(Answer(body=page, headers={"content-type": "text/html"}))
-            case _ if path.startswith(self.prefix):
-                self._handle_api(connection, request, path.removeprefix(self.prefix))
-            case _:
-                connection.answer(NOT_FOUND)
+        answer = prepared.pop(0) if prepared else self.page(request)
+        if answer is not None:
+            connection.answer(answer)
+        else:
+            self._handle_job(connection, request, request.path.removeprefix(self.prefix))
 
-    def _handle_api(self, connection: ServerConnection, request: Request, route: str) -> None:
+    def _handle_job(self, connection: ServerConnection, request: Request, route: str) -> None:
         match request.method, route:
-            case "GET", "/info":
-                connection.answer(Answer(body=self.info()))
             case "GET", "/queue/join" if self.version < (4, 0, 0):
                 channel = SocketChannel(connection, request.headers.get("sec-websocket-key", ""))
                 self._sockets[connection] = channel
@@ -225,17 +198,8 @@ class GradioServer:
             case "POST", "/cancel" if self.version >= (4, 31, 0):
                 self._cancel(request.json)
                 self._answer_in(self.cancel_delay, connection, Answer(body={"success": True}))
-            case "POST", "/upload":
-                connection.answer(self._upload(request))
             case "POST", _ if route.startswith("/stream/") and self.version >= (5, 0, 0):
                 self._feed(connection, route.removeprefix("/stream/"), request)
-            case "GET", _ if route.startswith("/file="):
-                content = self.files.get(unquote(route.removeprefix("/file=")))
-                connection.answer(
-                    NOT_FOUND
-                    if content is None
-                    else Answer(body=content, headers={"content-type": "application/octet-stream"})
-                )
             case "POST", "/reset":
                 self._reset(request.json)
                 connection.answer(Answer(body={"success": True}))
@@ -244,105 +208,9 @@ class GradioServer:
             case _:
                 connection.answer(NOT_FOUND)
 
-    def config(self) -> dict[str, Any]:
-        """What ``/config`` answers."""
-        components: list[dict[str, Any]] = []
-        dependencies: list[dict[str, Any]] = []
-        for index, function in enumerate(self.functions):
-            slots: list[list[int]] = []
-            for kinds in (function.inputs, function.outputs):
-                first = len(components)
-                components += (
-                    {
-                        "id": first + i,
-                        "type": kind,
-                        "props": {"label": f"{kind} {i}"},
-                        "skip_api": kind == "state",
-                    }
-                    for i, kind in enumerate(kinds)
-                )
-                slots.append(list(range(first, len(components))))
-            dependencies.append(
-                {
-                    "id": index,
-                    "api_name": function.name,
-                    "inputs": slots[0],
-                    "outputs": slots[1],
-                    "backend_fn": True,
-                    "queue": function.queue,
-                    "types": {"generator": function.generator, "cancel": False},
-                    "connection": "stream" if function.streaming else "sse",
-                    "time_limit": 30 if function.streaming and function.timed else None,
-                }
-            )
-        return {
-            "version": ".".join(map(str, self.version)),
-            **({"protocol": self._protocol} if self.version >= (4, 0, 0) else {"enable_queue": True}),
-            "api_prefix": self.prefix,
-            "max_file_size": self.max_file_size,
-            "components": components,
-            "dependencies": dependencies,
-        }
-
-    def info(self) -> dict[str, Any]:
-        """What ``/info`` answers."""
-        named: dict[str, Any] = {}
-        for function in self.functions:
-            if function.name is not None:
-                parameters = [
-                    self._parameter(function, i, kind)
-                    for i, kind in enumerate(function.inputs)
-                    if kind != "state"
-                ]
-                returns: list[dict[str, Any]] = [
-                    {"label": f"{kind} {i}", "component": kind.capitalize(), "type": {}}
-                    for i, kind in enumerate(function.outputs)
-                    if kind != "state"
-                ]
-                named[f"/{function.name}"] = {"parameters": parameters, "returns": returns}
-        return {"named_endpoints": named, "unnamed_endpoints": {}}
-
-    def _parameter(self, function: Function, i: int, kind: str) -> dict[str, Any]:
-        name = function.names[i] if i < len(function.names) else f"p{i}"
-        described: dict[str, Any] = {
-            "label": f"{kind} {i}",
-            "parameter_name": name,
-            "component": kind.capitalize(),
-            "type": {},
-        }
-        if name in function.defaults:
-            described |= {"parameter_has_default": True, "parameter_default": function.defaults[name]}
-        return described
-
-    @property
-    def _protocol(self) -> str:
-        if self.version < (4, 9, 0):
-            return "sse"
-        if self.version < (4, 17, 0):
-            return "sse_v1"
-        if self.version < (4, 21, 0):
-            return "sse_v2"
-        return "sse_v2.1" if self.version < (4, 22, 0) else "sse_v3"
-
     @property
     def _no_event(self) -> dict[str, None]:
         return {"event_id": None} if self.version >= (4, 20, 0) else {}
-
-    def _login(self, request: Request) -> Answer:
-        if self.auth is None:
-            return Answer(302, "", {"location": "/"})
-        form = parse_qs(request.body.decode())
-        if (form.get("username"), form.get("password")) != ([self.auth[0]], [self.auth[1]]):
-            return Answer(400, {"detail": "Incorrect credentials."})
-        return Answer(200, {"success": True}, {"set-cookie": f"{_COOKIE}; HttpOnly; Path=/"})
-
-    def _upload(self, request: Request) -> Answer:
-        paths: list[str] = []
-        for name, content in uploaded(request):
-            path = f"/tmp/gradio/{len(self.files)}/{name}"  # noqa: S108  # a name only
-            self.files[path] = content
-            paths.append(path)
-        return Answer(body=paths)
 
     def _answer_in(self, seconds: float, connection: ServerConnection, answer: Answer) -> None:
         if seconds:

@@ -102,6 +102,8 @@ def test_routes() -> None:
     client = Client(GradioServer(APP))
     assert client.ask("GET", "/gradio_api/config")[0] == 404
     assert client.ask("GET", "/info")[0] == 404
+    assert client.ask("GET", "/gradio_api/nowhere")[0] == 404
+    assert client.ask("GET", "/gradio_api/file=/tmp/nowhere")[0] == 404
     client.body = b""
     client.send("GET", "/")
     head = client.read()
