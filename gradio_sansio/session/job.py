@@ -433,7 +433,8 @@ class Job:
             self._outputs = self.parcel = None
 
     def _note(self, output: Output) -> None:
-        if output.render_config is not None:
+        # What is rendered in a session of its own can be called there only.
+        if output.render_config is not None and not self.isolated:
             self._board.rendered.append(output.render_config)
 
     def _step(self, input: JobInput) -> bool:

@@ -213,6 +213,18 @@ def test_results_of_a_queue_render_too(msg: str) -> None:
     drive.finish()
 
 
+def test_what_an_isolated_job_renders_is_of_its_own_session() -> None:
+    # Functions of the same index may be others there.
+    drive = Drive(LAST)
+    drive.submit("/direct", "hi")
+    drive.answer({"data": ["ho"], "render_config": render(1, {"id": 7, "api_name": "ours"})})
+    drive.submit("/direct", "hi", isolated=True)
+    drive.answer({"data": ["ho"], "render_config": render(1, {"id": 7, "api_name": "theirs"})})
+    assert "/ours" in drive.session.api_info.named_endpoints
+    assert "/theirs" not in drive.session.api_info.named_endpoints
+    drive.finish()
+
+
 def test_a_failure_renders_nothing() -> None:
     drive = Drive(LAST)
     drive.submit("/direct", "hi")
