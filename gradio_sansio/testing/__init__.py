@@ -4,7 +4,7 @@
 ``Player`` of recorded exchanges, without sockets and in virtual time.
 """
 
-from gradio_sansio.testing.functions import Function, Report, Say, Sleep, function
+from gradio_sansio.testing.functions import Function, Render, Report, Say, Sleep, function
 from gradio_sansio.testing.network import (
     Cut,
     Host,
@@ -35,6 +35,7 @@ __all__ = [
     "Playbook",
     "Player",
     "RandomPieces",
+    "Render",
     "Report",
     "Request",
     "Say",

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from gradio_sansio.testing.functions import Function
 
 
-def described(functions: Iterable[Function]) -> dict[str, Any]:
-    """What a config says of functions, and of the components that are their inputs and outputs."""
+def described(
+    functions: Iterable[tuple[int, Function]], ids: Iterator[int], **marks: object
+) -> dict[str, Any]:
+    """What a config says of functions, and of the components that are their inputs and outputs.
+
+    Args:
+        functions: with the index of each.
+        ids: those of components that are free.
+        marks: what each component and each function has beside that.
+    """
     components: list[dict[str, Any]] = []
     dependencies: list[dict[str, Any]] = []
-    for index, function in enumerate(functions):
+    for index, function in functions:
         slots: list[list[int]] = []
         for kinds in (function.inputs, function.outputs):
-            first = len(components)
+            slots.append(list(islice(ids, len(kinds))))
             components += (
                 {
-                    "id": first + i,
+                    "id": slot,
                     "type": kind,
                     "props": {"label": f"{kind} {i}"},
                     "skip_api": kind == "state",
+                    **marks,
                 }
-                for i, kind in enumerate(kinds)
+                for i, (slot, kind) in enumerate(zip(slots[-1], kinds, strict=True))
             )
-            slots.append(list(range(first, len(components))))
         dependencies.append(
             {
                 "id": index,
@@ -37,6 +46,7 @@ def described(functions: Iterable[Function]) -> dict[str, Any]:
                 "types": {"generator": function.generator, "cancel": False},
                 "connection": "stream" if function.streaming else "sse",
                 "time_limit": 30 if function.streaming and function.timed else None,
+                **marks,
             }
         )
     return {"components": components, "dependencies": dependencies}

@@ -67,6 +67,16 @@ class Function:
         return inspect.isgeneratorfunction(self.call)
 
 
+@dataclass(frozen=True)
+class Render:
+    """What a function may return or yield in place of its outputs: further endpoints, as ``@gr.render`` makes them (4.31 and later).
+
+    The session that called it can call them from then on. Those that it rendered there before are gone.
+    """
+
+    functions: Sequence[Function]
+
+
 def function(call: Callable[..., object], **options: Any) -> Function:
     """An endpoint that is called as the function is, with its parameters and their defaults; the options are those of ``Function``."""
     found = inspect.signature(call).parameters.values()

@@ -40,6 +40,8 @@ class ServerJob:
         self.yielded = False
         self.fed = False
         """Its inputs stream, and there are no more."""
+        self.rendering: dict[str, Any] = {}
+        """What its results say of the functions that it rendered."""
         self.resumes: float | None = None
         """When its sleep is over."""
         self.channel: Channel | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import count
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
@@ -75,7 +76,7 @@ class App:
             **({"protocol": self._protocol} if self.version >= (4, 0, 0) else {"enable_queue": True}),
             "api_prefix": self.prefix,
             "max_file_size": self.max_file_size,
-            **described(self.functions),
+            **described(enumerate(self.functions), count()),
         }
 
     def info(self) -> dict[str, Any]:

@@ -10,6 +10,8 @@ A function is an ordinary callable that returns its output (a tuple for several)
 * ``Report(...)``, ``Say(...)``: progress, and a line for the user;
 * anything else: one yield of outputs. What the generator returns, if anything, is its last value in place of its last yield.
 
+``Render(functions)`` in place of outputs lets further endpoints appear in the session.
+
 An exception fails the job with its text. What differs between versions is decided by ``version``:
 
 * before 4.0 each job has a websocket, from 4.0 to 4.8 an event stream of its own; both ask for the data once it is the job's turn, and
@@ -32,12 +34,14 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Final, cast
 
 from gradio_sansio.testing.channels import Channel, SocketChannel, StreamChannel
-from gradio_sansio.testing.functions import Function, Report, Say, Sleep, edits
+from gradio_sansio.testing.functions import Function, Render, Report, Say, Sleep, edits
 from gradio_sansio.testing.jobs import JobState, ServerJob, ServerSession
 from gradio_sansio.testing.network import Cut
 from gradio_sansio.testing.pages import NOT_FOUND, App
+from gradio_sansio.testing.rendering import Rendered
 from gradio_sansio.testing.serving import Answer, Request, ServerConnection, encode
 
+_BROKEN: Final = Answer(500, "Internal Server Error", {"content-type": "text/plain"})
 HEARTBEAT: Final = 15.0
 """Seconds of silence after which a stream gets a heartbeat."""
 
@@ -84,6 +88,8 @@ class GradioServer(App):
         """Those that have not said what they are for."""
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._rendered: dict[str, Rendered] = {}
+        """By session."""
         self._lost: dict[str, set[str]] = {}
         """What was pending in sessions whose stream was dropped."""
 
@@ -157,6 +163,7 @@ class GradioServer(App):
         for job in self.jobs:
             job.state, job.resumes = JobState.ENDED, None
         self.sessions.clear()
+        self._rendered.clear()
         self._lost.clear()
 
     def _say_stopped(self, session: ServerSession) -> None:
@@ -221,16 +228,17 @@ class GradioServer(App):
     # The queue.
 
     def _join(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
-        index = body["fn_index"]
-        if not 0 <= index < len(self.functions):
-            connection.answer(Answer(500, "Internal Server Error", {"content-type": "text/plain"}))
+        name, index = body["session_hash"], body["fn_index"]
+        function = self._find(name, index)
+        if function is None:
+            connection.answer(_BROKEN)
             return
         waiting = sum(job.state is JobState.QUEUED for job in self.jobs)
         if self.max_size is not None and waiting >= self.max_size:
             detail = f"Queue is full. Max size is {self.max_size} and size is {waiting}."
             connection.answer(Answer(503, {"detail": detail}))
             return
-        job = self._new_job(body["session_hash"], index, body["data"])
+        job = self._new_job(name, index, function, body["data"])
         session = self.sessions.get(job.session)
         if session is None:
             session = self.sessions[job.session] = ServerSession()
@@ -240,7 +248,7 @@ class GradioServer(App):
         queue = [other for other in self.jobs if other.index == index and other.state is JobState.QUEUED]
         estimation = {"rank": len(queue) - 1, "queue_size": len(queue), "rank_eta": None}
         self._tell(job, "estimation", **estimation)
-        self._start_next(index)
+        self._start_next(function)
 
     # The queue before 4.9.
 
@@ -261,15 +269,16 @@ class GradioServer(App):
             channel.tell({"msg": "queue_full"})
             channel.end()
             return
-        job = self._new_job(session, index, [])
+        function = self.functions[index]
+        job = self._new_job(session, index, function, [])
         job.channel = channel
         self._tell(job, "estimation", rank=waiting, queue_size=waiting + 1, rank_eta=None)
-        self._start_next(index)
+        self._start_next(function)
 
     def _take(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
         job = next((job for job in self.jobs if job.event_id == body["event_id"]), None)
         if job is None or job.state is not JobState.RUNNING:
-            connection.answer(Answer(500, "Internal Server Error", {"content-type": "text/plain"}))
+            connection.answer(_BROKEN)
             return
         connection.answer(Answer(body=None))
         self._supply(job, body["data"])
@@ -287,24 +296,28 @@ class GradioServer(App):
                 job.state, job.resumes = JobState.ENDED, None
                 if job.steps is not None:
                     job.steps.close()
-                self._start_next(job.index)
+                self._start_next(job.function)
                 return True
         return False
 
-    def _new_job(self, session: str, index: int, data: list[Any]) -> ServerJob:
-        job = ServerJob(f"{len(self.jobs) + 1:032x}", session, index, self.functions[index], data)
+    def _find(self, session: str, index: int) -> Function | None:
+        if 0 <= index < len(self.functions):
+            return self.functions[index]
+        return self._rendered[session].find(index) if session in self._rendered else None
+
+    def _new_job(self, session: str, index: int, function: Function, data: list[Any]) -> ServerJob:
+        job = ServerJob(f"{len(self.jobs) + 1:032x}", session, index, function, data)
         self.jobs.append(job)
         return job
 
-    def _start_next(self, index: int) -> None:
-        function = self.functions[index]
+    def _start_next(self, function: Function) -> None:
         for job in self.jobs:
             if (
-                sum(j.state is JobState.RUNNING and j.index == index for j in self.jobs)
+                sum(j.state is JobState.RUNNING and j.function is function for j in self.jobs)
                 >= function.concurrency
             ):
                 return
-            if job.index == index and job.state is JobState.QUEUED:
+            if job.function is function and job.state is JobState.QUEUED:
                 self._start(job)
 
     def _start(self, job: ServerJob) -> None:
@@ -342,14 +355,14 @@ class GradioServer(App):
         if job.fed:
             self._complete(job, outputs, is_generating=self.version >= (6, 0, 0))
         else:
-            output = {"data": outputs, "is_generating": True}
+            output = {"data": outputs, "is_generating": True, **job.rendering}
             self._tell(job, "process_streaming", output=output, success=True, time_limit=30.0)
 
     def _feed(self, connection: ServerConnection, route: str, request: Request) -> None:
         event_id, _, close = route.partition("/")
         job = next((job for job in self.jobs if job.event_id == event_id), None)
         if job is None or not (job.function.streaming and job.state is JobState.RUNNING):
-            connection.answer(Answer(500, "Internal Server Error"))
+            connection.answer(_BROKEN)
             return
         if close:
             job.fed = job.function.timed or self.version >= (6, 0, 0)
@@ -389,6 +402,11 @@ class GradioServer(App):
                     self._yield(job, self._outputs(job, step))
 
     def _outputs(self, job: ServerJob, value: object) -> list[Any]:
+        if isinstance(value, Render):
+            if self.version >= (4, 31, 0):
+                rendered = self._rendered.setdefault(job.session, Rendered(self.functions))
+                job.rendering = {"render_config": rendered.render(job.index, value.functions)}
+            return [None] * len(job.function.outputs)
         if isinstance(value, tuple):
             return list(cast("tuple[Any, ...]", value))  # type: ignore[redundant-cast]  # not so to pyright
         return [value]
@@ -402,10 +420,12 @@ class GradioServer(App):
         if job.last is not None and self.version >= (4, 17, 0):
             sent = [edits(old, new) for old, new in zip(job.last, outputs, strict=True)]
         job.last = outputs
-        self._tell(job, "process_generating", output={"data": sent, "is_generating": True}, success=True)
+        output = {"data": sent, "is_generating": True, **job.rendering}
+        self._tell(job, "process_generating", output=output, success=True)
 
     def _complete(self, job: ServerJob, outputs: list[Any], *, is_generating: bool = False) -> None:
-        output = {"data": outputs, "is_generating": is_generating, "duration": 0.1, "average_duration": 0.1}
+        times = {"duration": 0.1, "average_duration": 0.1}
+        output = {"data": outputs, "is_generating": is_generating, **times, **job.rendering}
         self._end(job, output, success=True)
 
     def _fail(self, job: ServerJob, error: Exception) -> None:
@@ -422,7 +442,7 @@ class GradioServer(App):
         else:
             self._tell_end(job, output, success=success)
         if job.function.queue:
-            self._start_next(job.index)
+            self._start_next(job.function)
 
     def _tell_end(self, job: ServerJob, output: dict[str, Any], *, success: bool) -> None:
         self._tell(job, "process_completed", output=output, success=success)
@@ -469,8 +489,8 @@ class GradioServer(App):
             named.muted = True
         elif named is not None and not named.muted and named.state is JobState.ENDED:
             self._break_stream(named)
-        for index in range(len(self.functions)):
-            self._start_next(index)
+        for function in [job.function for job in self.jobs if job.state is JobState.QUEUED]:
+            self._start_next(function)
 
     def _reset(self, body: Mapping[str, Any]) -> None:
         if self.version >= (4, 35, 0):
@@ -478,7 +498,7 @@ class GradioServer(App):
         for job in self.jobs:
             if job.event_id == body["event_id"] and job.state is JobState.RUNNING:
                 self._kill(job)
-                self._start_next(job.index)
+                self._start_next(job.function)
 
     def _kill(self, job: ServerJob) -> None:
         """Stop it without a word: it stays pending in its session for ever."""
@@ -492,7 +512,12 @@ class GradioServer(App):
     # Direct calls.
 
     def _run_direct(self, connection: ServerConnection, body: Mapping[str, Any]) -> None:
-        job = self._new_job(body.get("session_hash", ""), body["fn_index"], body["data"])
+        session, index = body.get("session_hash", ""), body["fn_index"]
+        function = self._find(session, index)
+        if function is None:
+            connection.answer(_BROKEN)
+            return
+        job = self._new_job(session, index, function, body["data"])
         job.reply = connection
         self._start(job)
 

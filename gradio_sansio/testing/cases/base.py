@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
-from gradio_sansio.testing.functions import Function, Report, Say, Sleep
+from gradio_sansio.testing.functions import Function, Render, Report, Say, Sleep
 from gradio_sansio.testing.jobs import JobState
 from gradio_sansio.testing.loopback import Loopback
 from gradio_sansio.testing.server import GradioServer
@@ -95,6 +96,13 @@ def _blobs(n: int, size: int) -> Iterator[object]:
         yield f"{i} ".ljust(size, "x")
 
 
+def _greetings(names: str) -> Render:
+    """A function for each name."""
+    return Render(
+        [Function(f"greet_{name}", partial("hello {}".format, name), inputs=()) for name in names.split()]
+    )
+
+
 MANY: Final = 1000
 FUNCTIONS: Final = (
     Function("predict", _predict, concurrency=MANY),
@@ -111,6 +119,7 @@ FUNCTIONS: Final = (
     Function("direct", _reverse, queue=False),
     Function("file", _same, inputs=("file",), outputs=("file",), concurrency=MANY),
     Function("double", _double, inputs=("number",), outputs=("number",), concurrency=MANY, streaming=True),
+    Function("greetings", _greetings, outputs=()),
     Function(None, _enclose),
 )
 UNNAMED: Final = len(FUNCTIONS) - 1

@@ -9,6 +9,7 @@ from typing import Any
 
 from gradio_sansio.errors import (
     AppError,
+    EndpointNotFound,
     JobCancelled,
     LocalProtocolError,
 )
@@ -237,6 +238,27 @@ async def fills_in_defaults(subject: Subject, server: Server) -> None:
     async with subject.client(server.url) as app:
         assert (await app.predict("/add", {"p0": 2})).value == 42
         assert (await app.predict("/add", [2])).value == 42
+
+
+@case()
+async def calls_what_is_rendered(subject: Subject, server: Server) -> None:
+    """What a call renders is an endpoint from then on, in that session, until something else is rendered in its place."""
+    async with subject.client(server.url) as app:
+        with raises(EndpointNotFound, "/greet_ann"):
+            await app.predict("/greet_ann")
+        await app.predict("/greetings", ["ann bob"])
+        assert (await app.predict("/greet_ann")).value == "hello ann"
+        assert [data.value async for data in app.submit("greet_bob")] == ["hello bob"]
+        assert "/greet_bob" in (await app.view_api()).named_endpoints
+        # A session of its own makes its own endpoints.
+        await app.submit("/greetings", ["ivy"], isolated=True).result()
+        assert (await app.predict("/greet_ann")).value == "hello ann"
+        await app.predict("/greetings", ["eve"])
+        assert (await app.predict("/greet_eve")).value == "hello eve"
+        with raises(EndpointNotFound, "/greet_eve"):
+            await app.predict("/greet_ann")
+    async with subject.client(server.url) as app:
+        assert "/greet_eve" not in (await app.view_api()).named_endpoints
 
 
 @case()

@@ -9,7 +9,7 @@ import h11
 import pytest
 
 from gradio_sansio import Disconnected
-from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Sleep, function
+from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Render, Sleep, function
 from gradio_sansio.testing.functions import edits
 from gradio_sansio.testing.jobs import JobState
 from tests.core.virtual import APP, World, echo
@@ -494,3 +494,80 @@ def test_a_job_whose_inputs_stream_is_stopped() -> None:
 def test_no_inputs_stream_before_5() -> None:
     _, client, _ = streaming((4, 44, 1))
     assert client.ask("POST", "/stream/x/close", {})[0] == 404
+
+
+def rendering(names: str) -> Render:
+    """A function for each name."""
+    return Render(
+        [Function(name, lambda: names, inputs=(), queue=name != "direct") for name in names.split()]
+    )
+
+
+def rendering_twice() -> Generator[object, None, Render]:
+    yield Render([Function("first", echo)])
+    yield "meanwhile"
+    return Render([Function("second", echo), Function("third", echo)])
+
+
+def names_of(message: dict[str, Any]) -> list[str] | None:
+    rendered = message["output"].get("render_config")
+    return rendered and [function["api_name"] for function in rendered["dependencies"]]
+
+
+def test_what_is_rendered_is_there_in_its_session_until_something_else_is() -> None:
+    server = GradioServer([function(rendering), function(rendering, name="other")])
+    client = Client(server)
+    for index, names in ((0, "a direct"), (1, "c"), (0, "d")):
+        join(client, index, names)
+    told = [message["output"] for message in stream(server).messages if message["msg"] == "process_completed"]
+    assert [output["data"] for output in told] == [[None]] * 3
+    rendered = [output["render_config"] for output in told]
+    assert [(part["render_id"], [f["id"] for f in part["dependencies"]]) for part in rendered] == [
+        (0, [2, 3]),
+        (1, [4]),
+        (0, [5]),
+    ]
+    parts = [part for config in (server.config(), *rendered) for part in config["components"]]
+    assert len({part["id"] for part in parts}) == len(parts)
+    assert {part["rendered_in"] for part in rendered[1]["components"] + rendered[1]["dependencies"]} == {1}
+    for index in (4, 5):
+        join(client, index)
+    for index, session in ((2, "s"), (4, "another"), (6, "s")):
+        body = {"fn_index": index, "data": [], "session_hash": session}
+        client.send("POST", "/gradio_api/queue/join", json.dumps(body).encode())
+        assert client.read() == (500, {"content-type": "text/plain", "content-length": "21"})
+    server.forget()
+    client.send("POST", "/gradio_api/queue/join", b'{"fn_index": 4, "data": [], "session_hash": "s"}')
+    head = client.read()
+    assert head is not None
+    assert head[0] == 500
+
+
+def test_a_direct_call_of_what_is_rendered() -> None:
+    server = GradioServer([function(rendering, queue=False)])
+    client = Client(server)
+    path = "/gradio_api/run/x"
+    status, output = client.ask("POST", path, {"fn_index": 0, "data": ["direct"], "session_hash": "s"})
+    assert (status, names_of({"output": output})) == (200, ["direct"])
+    call = {"fn_index": 1, "data": [], "session_hash": "s"}
+    assert client.ask("POST", path, call)[1]["data"] == ["direct"]
+    client.send("POST", path, json.dumps(call | {"session_hash": "another"}).encode())
+    head = client.read()
+    assert head is not None
+    assert head[0] == 500
+
+
+def test_a_generator_renders_on_its_way() -> None:
+    server = GradioServer([function(rendering_twice)])
+    join(Client(server), 0)
+    told = [message for message in stream(server).messages if "output" in message]
+    # As of a function under `@gr.render`, each result tells what there is.
+    assert list(map(names_of, told)) == [["first"], ["first"], ["second", "third"]]
+
+
+def test_nothing_is_rendered_before_4_31() -> None:
+    server = GradioServer([function(rendering)], version=(4, 30, 0))
+    client = Client(server)
+    join(client, 0, "a")
+    *_, ended = (message for message in stream(server).messages if "output" in message)
+    assert "render_config" not in ended["output"]
