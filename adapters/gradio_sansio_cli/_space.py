@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
+from typing import Final
 
 from gradio_sansio import SpaceError, SpaceStatus
-from gradio_sansio.session.space import NOT_FOUND
+from gradio_sansio.session.space import NOT_FOUND, Next, read_stage
 from gradio_sansio_progress import one_line
 from gradio_sansio_sync import App
 from gradio_sansio_system import Options, make_engine
+
+_ASLEEP: Final = "Space is asleep. A call wakes it."
 
 
 def ask(source: str, options: Options) -> SpaceStatus:
@@ -25,7 +29,9 @@ def ask(source: str, options: Options) -> SpaceStatus:
     except SpaceError as error:
         if error.status is None or error.status.detail == NOT_FOUND:
             raise
-        return error.status
+        _, following = read_stage(error.status.detail)
+        # What a connecting client tells of it is that it wakes it.
+        return replace(error.status, message=_ASLEEP) if following is Next.WAKE else error.status
     raise AssertionError("an app was opened")
 
 

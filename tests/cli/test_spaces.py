@@ -40,7 +40,8 @@ def paths(server: Server) -> list[str]:
     ("name", "line"),
     [
         ("RUNNING", "running (RUNNING)"),
-        ("SLEEPING", "sleeping (SLEEPING): Space is asleep. Waking it up..."),
+        ("SLEEPING", "sleeping (SLEEPING): Space is asleep. A call wakes it."),
+        ("STOPPED", "stopped (STOPPED): Space is asleep. A call wakes it."),
         ("BUILDING", "building (BUILDING): Space is building..."),
         ("RUNTIME_ERROR", "space_error (RUNTIME_ERROR): This space is experiencing an issue."),
     ],
@@ -54,6 +55,7 @@ def test_status(server: Server, name: str, line: str) -> None:
     (found,) = run("status", "user/space", "--hub", server.url, "--json").objects
     assert found["status"] == line.partition(" ")[0]
     assert found["detail"] == name
+    assert found["message"] == line.partition(": ")[2]
 
 
 def test_the_status_of_none(server: Server) -> None:
