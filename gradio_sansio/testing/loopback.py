@@ -10,7 +10,6 @@ The machine (a ``Host``: see ``network``) is touched by the thread alone, so eve
 Besides what the machine itself does wrong, the network can: ``fault`` says what becomes of new connections, ``refused_url`` is an
 address where nobody listens, and ``most`` bounds what is sent at a time.
 """
-# real sockets are what this module is for; nothing of the core imports it
 # ruff: noqa: TID251  # real sockets are what this is for; nothing of the core imports it
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ class Loopback(Generic[H]):
         def run() -> None:
             try:
                 outcome.append(action(self._host))
-            except BaseException as error:  # it is raised where it was asked for  # noqa: BLE001  # it is raised where it was asked for
+            except BaseException as error:  # noqa: BLE001  # it is raised where it was asked for
                 failure.append(error)
             finally:
                 done.set()

@@ -105,7 +105,7 @@ class Playbook:
         """The next input, with its arguments; placeholders among them are replaced when it is performed."""
 
         def perform() -> None:
-            input(*map(_resolved, args), **{name: _resolved(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
+            input(*map(_resolved, args), **{name: _resolved(value) for name, value in kwargs.items()})  # type: ignore[arg-type]  # a placeholder stands for what the input takes
 
         given = [*map(_shown, args), *(f"{name}={_shown(value)}" for name, value in kwargs.items())]
         name = getattr(input, "__name__", repr(input))

@@ -3,6 +3,7 @@
 pytest finds them by itself wherever the package is installed. (Their functions are private since pytest's own types are not complete.)
 """
 # ruff: noqa: TID251  # transcripts are files, and nothing of the core imports this
+# ruff: noqa: PLC0415  # it is loaded in every run of pytest where the package is installed, so the rest is when it is asked for
 
 from __future__ import annotations
 
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-# Loaded in every run of pytest where the package is installed, so the rest is imported by those that ask for it.
 if TYPE_CHECKING:
     from gradio_sansio.testing.functions import Function
     from gradio_sansio.testing.loopback import Loopback
@@ -45,9 +45,9 @@ class StartPlayer(Protocol):
 @pytest.fixture(name="gradio_server")
 def _gradio_server() -> Iterator[StartServer]:
     """Start servers that last as long as the test: ``gradio_server(function).url`` is what your program connects to."""
-    from gradio_sansio.testing.functions import Function, function  # noqa: PLC0415  # see above
-    from gradio_sansio.testing.loopback import Loopback  # noqa: PLC0415
-    from gradio_sansio.testing.server import GradioServer  # noqa: PLC0415
+    from gradio_sansio.testing.functions import Function, function
+    from gradio_sansio.testing.loopback import Loopback
+    from gradio_sansio.testing.server import GradioServer
 
     with ExitStack() as servers:
 
@@ -61,8 +61,8 @@ def _gradio_server() -> Iterator[StartServer]:
 @pytest.fixture(name="gradio_player")
 def _gradio_player() -> Iterator[StartPlayer]:
     """Play transcripts: ``gradio_player("trace.jsonl").url``. The test fails if something was asked for that isn't in them."""
-    from gradio_sansio.testing.loopback import Loopback  # noqa: PLC0415  # see above
-    from gradio_sansio.testing.transcripts import Player, read_transcript  # noqa: PLC0415
+    from gradio_sansio.testing.loopback import Loopback
+    from gradio_sansio.testing.transcripts import Player, read_transcript
 
     players: list[Player] = []
     with ExitStack() as servers:

@@ -335,7 +335,7 @@ class GradioServer(App):
             return
         try:
             result = job.function.call(*job.data)
-        except Exception as error:  # noqa: BLE001 - whatever it raises is its failure
+        except Exception as error:  # noqa: BLE001  # whatever it raises is its failure
             self._fail(job, error)
             return
         if job.function.generator:
@@ -349,7 +349,7 @@ class GradioServer(App):
         """On one input of those that stream; the last once more when there are no more."""
         try:
             outputs = self._outputs(job, job.function.call(*job.data))
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001  # as above
             self._fail(job, error)
             return
         if job.fed:
@@ -380,7 +380,7 @@ class GradioServer(App):
                 value = job.last if end.value is None else self._outputs(job, end.value)
                 self._complete(job, value if value is not None else [None] * len(job.function.outputs))
                 return
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001  # as above
                 self._fail(job, error)
                 return
             match step:

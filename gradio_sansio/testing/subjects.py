@@ -1,5 +1,4 @@
 """What is put through the cases of ``conformance``: an adapter, and what the cases need of its runtime."""
-# runtimes are what this is for, and nothing of the core imports it; `Subject` describes the methods
 # ruff: noqa: TID251, D102  # runtimes are what this is for, and nothing of the core imports it; `Subject` describes the methods
 
 from __future__ import annotations
@@ -180,7 +179,7 @@ class TrioSubject(Subject):
     offers: frozenset[Need] = frozenset({"anything", "tasks"})
 
     def __init__(self, client: Callable[..., AbstractAsyncContextManager[AnyApp]]) -> None:
-        import trio  # it need not be installed  # noqa: PLC0415  # it need not be installed
+        import trio  # noqa: PLC0415  # it need not be installed
 
         self._client = client
         self._trio = trio
@@ -297,7 +296,7 @@ class LoopSubject(Subject):
         async def run(place: int, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
             try:
                 results[place] = await function()
-            except BaseException as error:  # it is raised below  # noqa: BLE001  # it is raised below
+            except BaseException as error:  # noqa: BLE001  # it is raised below
                 failures.append(error)
 
         for place, function in enumerate(functions):
@@ -319,7 +318,7 @@ class LoopSubject(Subject):
         async def run() -> None:
             try:
                 await function()
-            except BaseException as error:  # it is looked at below  # noqa: BLE001  # it is looked at below
+            except BaseException as error:  # noqa: BLE001  # it is looked at below
                 outcome.append(error)
             else:
                 outcome.append(None)
@@ -365,7 +364,7 @@ class BlockingSubject(Subject):
         drive(main())
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # this is how the blocking side waits  # noqa: ASYNC251  # this is how the blocking side waits
+        time.sleep(seconds)  # noqa: ASYNC251  # this is how the blocking side waits
 
     async def together(self, *functions: Callable[[], Coroutine[Any, Any, T]]) -> list[T]:
         results: dict[int, T] = {}
@@ -374,7 +373,7 @@ class BlockingSubject(Subject):
         def run(place: int, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
             try:
                 results[place] = drive(function())
-            except BaseException as error:  # it is raised below  # noqa: BLE001  # it is raised below
+            except BaseException as error:  # noqa: BLE001  # it is raised below
                 failures.append(error)
 
         threads = [threading.Thread(target=run, args=item, daemon=True) for item in enumerate(functions)]

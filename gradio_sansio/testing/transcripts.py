@@ -251,7 +251,8 @@ class _Reader:
                 head = self._head
                 assert head is not None
                 request = parsed(head.method, head.target, head.headers, self._body)
-                self.__init__()  # type: ignore[misc]
+                # Nothing is answered through it, so it takes one request only.
+                self._codec, self._head, self._body = h11.Connection(h11.SERVER), None, b""
                 return request
         return None
 

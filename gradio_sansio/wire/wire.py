@@ -312,7 +312,7 @@ class Wire:
             target, authorization = str(url), proxy.authorization
         handshake: Headers = ()
         if exchange.socket:
-            from gradio_sansio.wire.websocket import WebSocket  # noqa: PLC0415 - only Gradio 3 needs it
+            from gradio_sansio.wire.websocket import WebSocket  # noqa: PLC0415  # only Gradio 3 needs it
 
             exchange.handshake = WebSocket(url.origin.endpoint, self._limits.event, self._entropy)
             handshake = exchange.handshake.fields

@@ -1,5 +1,4 @@
 """The cases of ``conformance``: what one is, and the app that they call."""
-# runtimes and sockets are what this is for; nothing of the core imports it
 # ruff: noqa: TID251  # the cases run on real time and threads; nothing of the core imports them
 
 from __future__ import annotations
@@ -169,7 +168,7 @@ def raises(kind: type[E], *fragments: str) -> Generator[list[E], None, None]:
         yield found
     except kind as error:
         missing = [fragment for fragment in fragments if fragment.lower() not in str(error).lower()]
-        assert not missing, f"{missing} not in {str(error)!r}"  # pytest is not at hand  # noqa: PT017  # pytest is not at hand
+        assert not missing, f"{missing} not in {str(error)!r}"  # noqa: PT017  # pytest is not at hand
         found.append(error)
         return
     raise AssertionError(f"{kind.__name__} was not raised")

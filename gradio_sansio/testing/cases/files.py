@@ -1,5 +1,4 @@
 """Files: up, down, refused, cancelled, lost."""
-# runtimes and sockets are what this is for; nothing of the core imports it
 # ruff: noqa: TID251, ASYNC240, S108  # the cases run on real files, time and threads; nothing of the core imports them
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
 """Opening an app, closing it, and calling its endpoints."""
-# runtimes and sockets are what this is for; nothing of the core imports it
 # ruff: noqa: TID251  # the cases run on real time and threads; nothing of the core imports them
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ async def lets_exceptions_of_the_block_through(subject: Subject, server: Server)
             async with subject.client(server.url) as app:
                 app.submit("/slow", [60]).on("status", lambda _: None)
                 raise error
-        except Exception as caught:  # any other is what this looks for  # noqa: BLE001  # any other is what this looks for
+        except Exception as caught:  # noqa: BLE001  # any other is what this looks for
             found = caught
         assert found is error, f"{found!r} came in place of {error!r}"
 
@@ -136,7 +135,7 @@ async def lets_exceptions_of_the_block_through(subject: Subject, server: Server)
 async def raises_while_entering(subject: Subject, server: Server) -> None:
     """An argument that makes no sense raises ``TypeError`` or ``ValueError``, and nothing is left of the attempt."""
     with raises(TypeError):
-        async with subject.client(7):  # type: ignore[arg-type]
+        async with subject.client(7):  # type: ignore[arg-type]  # not every caller is typed
             pass
     for misfit in ({"headers": ["x-key"]}, {"auth": "user"}, {"status_callback": 7}):
         with raises(TypeError):

@@ -1,5 +1,4 @@
 """Threads, signals and processes: blocking adapters."""
-# runtimes and sockets are what this is for; nothing of the core imports it
 # ruff: noqa: TID251  # the cases run on real time and threads; nothing of the core imports them
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ async def refuses_use_after_fork(subject: BlockingSubject, server: Server) -> No
                     said += "fork" in str(error)
             app.close()
             os._exit(0 if said == 4 else 1)
-        _, status = os.waitpid(child, 0)  # this is the blocking side  # noqa: ASYNC222  # this is the blocking side
+        _, status = os.waitpid(child, 0)  # noqa: ASYNC222  # this is the blocking side
         assert os.waitstatus_to_exitcode(status) == 0
         assert submission.result().value == "slept 0.5"
         assert app.predict("/predict", ["well"]).value == "well"

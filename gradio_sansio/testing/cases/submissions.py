@@ -1,5 +1,4 @@
 """What a submission tells, how it is listened to, cancelled, and held back."""
-# runtimes and sockets are what this is for; nothing of the core imports it
 # ruff: noqa: TID251  # the cases run on real time and threads; nothing of the core imports them
 
 from __future__ import annotations
