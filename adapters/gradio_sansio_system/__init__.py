@@ -100,7 +100,7 @@ def make_duplicate(source: str, options: DuplicateOptions, now: float) -> Engine
 
 
 def check_options(options: Options | DuplicateOptions, *, duplicate: bool = False) -> None:
-    """Refuse what no engine gets to see: options that there aren't, and callbacks that can't be called.
+    """Refuse what no engine gets to see: options that there aren't, callbacks that can't be called, and no TLS context.
 
     Raises:
         TypeError: with the option's name.
@@ -113,6 +113,12 @@ def check_options(options: Options | DuplicateOptions, *, duplicate: bool = Fals
         callback = options.get(name)
         if callback is not None and not callable(callback):
             raise TypeError(f"{name} must be callable, not {type(callback).__name__}")
+    context = options.get("ssl_context")
+    if context is not None:
+        import ssl  # noqa: PLC0415  # 8 ms of CPU that whoever passes none does without
+
+        if not isinstance(context, ssl.SSLContext):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+            raise TypeError(f"ssl_context must be an ssl.SSLContext, not {type(context).__name__}")
 
 
 def make_engine(

@@ -63,6 +63,17 @@ def test_a_callers_context(subject: Subject, authority: trustme.CA, trusting: ss
         subject.run(main)
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_what_is_no_context(subject: Subject, scheme: str) -> None:
+    async def main() -> None:
+        # Over plain http it would be looked at by nobody else.
+        with raises(TypeError, "ssl_context", "int"):
+            async with subject.client(f"{scheme}://127.0.0.1:1", ssl_context=5):
+                pass
+
+    subject.run(main)
+
+
 def test_single_bytes(subject: Subject, authority: trustme.CA, trusting: ssl.SSLContext) -> None:
     with serve_with(authority.issue_cert("127.0.0.1")) as server:
         server.most = 1

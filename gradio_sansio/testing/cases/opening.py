@@ -138,7 +138,7 @@ async def raises_while_entering(subject: Subject, server: Server) -> None:
         async with subject.client(7):  # type: ignore[arg-type]  # not every caller is typed
             pass
     for misfit in ({"headers": ["x-key"]}, {"auth": "user"}, {"status_callback": 7}):
-        with raises(TypeError):
+        with raises(TypeError, *misfit):
             async with subject.client(server.url, **misfit):
                 pass
     for source, options in (
