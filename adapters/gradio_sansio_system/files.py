@@ -268,22 +268,11 @@ class BlockingDownloads:
     loop: Any  # a `Loop`
 
     def download(self, file: FileData | str, to: StrPath) -> Path:
-        """Save a file that the app returned, in a directory.
-
-        Its name is the server's, made harmless, and numbered where it is taken. There is nothing in the directory under that name
-        until the file is complete, and nothing at all if it never is.
-
-        Args:
-            file: what the app returned, or a URL of the app's, or a path on its server.
-            to: the directory.
-
-        Raises:
-            ValidationError: it isn't the app's to give: only the app's own address is asked.
-            Disconnected: it broke off.
-            OSError: it can't be written.
-            GradioError: the server doesn't give it.
-        """
+        """As ``AsyncApp.download``."""
         return _save(self.loop, file, Saving(to))
+
+    # For whoever asks for help here.
+    download.__doc__ = AsyncApp[Any].download.__doc__
 
 
 def _save(loop: Loop, file: FileData | str, saving: Saving) -> Path:
