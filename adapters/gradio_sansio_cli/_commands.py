@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import click
 from msgspec import to_builtins
 
-from gradio_sansio import AuthError, Data, __version__
+from gradio_sansio import AuthError, Data, LocalProtocolError, __version__
 from gradio_sansio_cli._output import emit, emit_json
 from gradio_sansio_cli._run import NAME, Run, carry_out, with_options
 from gradio_sansio_cli._space import ask, described
 from gradio_sansio_cli._values import check_text, payload, protect_numbers
 from gradio_sansio_progress import clean
+from gradio_sansio_sync import App, Submission
 from gradio_sansio_sync import duplicate as make_copy
 
 if TYPE_CHECKING:
@@ -108,6 +110,14 @@ class Call:
         self.endpoint: str | int | None = int(number) if number.isdecimal() and len(number) < 10 else endpoint
         self.payload: list[Any] | dict[str, Any] = payload(arguments)
 
+    def submit(self, run: Run, app: App) -> Submission:
+        """Begin it."""
+        submission = app.submit(self.endpoint, self.payload, timeout=run.left())
+        # There is no more for an endpoint that takes inputs while it runs; another has no such end.
+        with suppress(LocalProtocolError):
+            submission.end()
+        return submission
+
 
 @command(f"List an app's endpoints and their parameters.{SOURCE}")
 @click.argument("source")
@@ -127,7 +137,7 @@ def predict(
 ) -> None:
     call = Call(arguments, endpoint)
     with run.connect(source) as app:
-        submission = app.submit(call.endpoint, call.payload, timeout=run.left())
+        submission = call.submit(run, app)
         for event in submission.events():
             run.show(event)
         result = submission.result()
@@ -144,7 +154,7 @@ def submit(
 ) -> None:
     call = Call(arguments, endpoint)
     with run.connect(source) as app:
-        submission = app.submit(call.endpoint, call.payload, timeout=run.left())
+        submission = call.submit(run, app)
         for event in submission.events():
             if isinstance(event, Data):
                 run.emit(event)

@@ -123,4 +123,5 @@ FUNCTIONS = (
     ),
     Function("value", echo, inputs=("json",), outputs=("json",)),
     Function("fail_with", fail_with),
+    Function("double", lambda n: 2 * n, inputs=("number",), outputs=("number",), streaming=True),
 )

@@ -125,6 +125,12 @@ def test_submit_prints_each_value(server: Server) -> None:
     assert "one" not in done.err
 
 
+@pytest.mark.parametrize("command", ["predict", "submit"])
+def test_an_input_that_streams_ends_after_what_was_given(server: Server, command: str) -> None:
+    done = run(command, server.url, "/double", "4")
+    assert (done.code, done.out) == (0, "8\n")
+
+
 def test_several_outputs(server: Server) -> None:
     assert run("predict", server.url, "/split", "a b c").out == "a\nb c\n"
 
