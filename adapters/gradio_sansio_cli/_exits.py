@@ -37,7 +37,6 @@ class Exit(IntEnum):
     BUSY = 7
     """The Space doesn't run, the queue is full, or a quota or rate is used up."""
     INTERRUPTED = 130
-    TERMINATED = 143
 
 
 _CODES: Final[dict[type[GradioError], Exit]] = {

@@ -179,7 +179,11 @@ _NAMES: Final = ("token", "auth", "header", "timeout", "proxy", "hub", "as_json"
 
 def carry_out(group: click.Group, arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code. Whatever goes wrong is told in one line."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no hang-up
+        # A hang-up is nothing to what was started with `nohup`.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
     prepare_streams()
     try:
         # Not `main`, which has ideas of its own about interrupts and broken pipes.
@@ -246,9 +250,9 @@ def _complain(text: str, code: int) -> int:
     return code
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """As for an interrupt: what runs is cancelled on the way out."""
-    raise SystemExit(Exit.TERMINATED)
+    raise SystemExit(128 + number)
 
 
 class _Messages(logging.Handler):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import pytest
 from gradio_sansio import DeadlineExceeded
 from gradio_sansio_cli._run import Run
 from gradio_sansio_sync import client
-from tests.cli.shell import check_harmless, run
+from tests.cli.shell import check_harmless, run, start
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Server
@@ -211,6 +213,22 @@ def test_a_result_whose_file_can_not_be_had(server: Server, tmp_path: Path) -> N
 def test_a_directory_that_can_not_be_written(server: Server, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     run("download", server.url, PATH, "--to", str(tmp_path)).check_error(2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_download_that_is_interrupted_leaves_nothing(
+    server: Server, tmp_path: Path, number: signal.Signals
+) -> None:
+    server.call(lambda gradio: gradio.files.update({PATH: bytes(1 << 20)}))
+    server.call(lambda gradio: setattr(gradio, "pace", (1000, 0.01)))
+    process = start("download", server.url, PATH, "--to", str(tmp_path))
+    while not list(tmp_path.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 128 + number
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_download_that_takes_too_long(server: Server, tmp_path: Path) -> None:

@@ -305,7 +305,9 @@ def test_standard_error_is_of_no_use(server: Server, target: str) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interrupt_cancels(server: Server, number: signal.Signals, code: int) -> None:
     process = start("submit", server.url, "/endless", "x")
     assert process.stdout
@@ -315,6 +317,21 @@ def test_an_interrupt_cancels(server: Server, number: signal.Signals, code: int)
     assert process.returncode == code
     assert b"Traceback" not in err
     assert server.call(lambda gradio: gradio.jobs[-1].killed)
+
+
+def test_a_hang_up_is_nothing_to_what_was_started_with_nohup(server: Server) -> None:
+    process = subprocess.Popen(
+        ["nohup", *COMMAND, "submit", server.url, "/grow", "x"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"one\n"
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate()
+    assert (process.returncode, out) == (0, b"one two\none two three\n")
 
 
 def test_an_interrupt_while_connecting(server: Server) -> None:
