@@ -210,6 +210,8 @@ def carry_out(group: click.Group, arguments: Sequence[str]) -> int:
 
 def _described(error: click.ClickException | GradioError | OSError) -> tuple[str, int]:
     match error:
+        case click.NoSuchOption() if _is_of_a_command(error):
+            return f"the option {error.option_name} comes after the command. See: {NAME} --help", Exit.USAGE
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else NAME
             return f"{error.format_message()} See: {command} --help", Exit.USAGE
@@ -224,6 +226,13 @@ def _described(error: click.ClickException | GradioError | OSError) -> tuple[str
         case OSError():
             where = f": {error.filename}" if error.filename else ""
             return f"{error.strerror or error}{where}", Exit.USAGE
+
+
+def _is_of_a_command(error: click.NoSuchOption) -> bool:
+    group = error.ctx and error.ctx.command
+    return isinstance(group, click.Group) and any(
+        error.option_name in option.opts for command in group.commands.values() for option in command.params
+    )
 
 
 def _text(error: GradioError) -> str:

@@ -7,6 +7,7 @@ A text that looks like one of the former is written as JSON: ``'"a=b"'``; one th
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
@@ -64,14 +65,16 @@ def value(text: str) -> Any:
     if text.startswith("@@"):
         return text[1:]
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise click.UsageError("a value is nested too deeply.") from None
     except ValueError as error:
         if text.lstrip()[:1] not in ("{", "[", '"'):
             return text
         why = (
-            f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
+            f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
+            if isinstance(error, json.JSONDecodeError)
+            else error
         )
         shown = text if len(text) <= 40 else f"{text[:40]}..."
         raise click.UsageError(
@@ -94,6 +97,14 @@ def protect_numbers(arguments: list[str]) -> list[str]:
 
 class _Files(list[InputFile]):
     """Several files for one parameter, each of which was given by its name."""
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        # It would arrive as null.
+        raise click.UsageError(f"the number {text} is too large.")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:
