@@ -197,6 +197,7 @@ class Engine:
         timeout: float | None = None,
         isolated: bool = False,
         newest: bool = False,
+        more: bool = True,
     ) -> JobId:
         """Call an endpoint. The job's events follow, the first of them at once.
 
@@ -207,6 +208,7 @@ class Engine:
             isolated: give the job a session of its own: nothing that happens to the others' stream touches it, nor does its cancel
                 touch them. It doesn't see the state that the app keeps for this client.
             newest: never hold anything up for this job's sake, however slow the application is.
+            more: whether further input may follow, where the endpoint takes some while it runs (``send``); else this is all.
 
         Raises:
             EndpointNotFound, ValidationError: refused here; nothing was sent.
@@ -215,7 +217,7 @@ class Engine:
         with self._guard:
             now = self._advance(now)
             job = self._session.submit(
-                endpoint, payload, now=now, timeout=timeout, isolated=isolated, newest=newest
+                endpoint, payload, now=now, timeout=timeout, isolated=isolated, newest=newest, more=more
             )
             self._run(now)
             return job

@@ -92,7 +92,8 @@ class App(BlockingDownloads, AppBase[Submission]):
         submission = Submission(self, Inbox(bound=self._limits.job_buffer, keep=False))
         try:
             # One wait, for the end: each hand-over between threads costs as much as some messages do.
-            self.loop.do(self._beginning(submission, endpoint, payload, timeout=timeout), submission.refuse)
+            begin = self._beginning(submission, endpoint, payload, timeout=timeout, more=False)
+            self.loop.do(begin, submission.refuse)
             return submission.result()
         except BaseException:
             # An interrupt, if the job hasn't ended.
@@ -114,11 +115,10 @@ class App(BlockingDownloads, AppBase[Submission]):
         self, submission: Submission, endpoint: str | int | None, payload: Payload, **options: Any
     ) -> Callable[[], None]:
         """For the I/O thread. Whoever is interrupted while that does it, or after, has a submission to cancel."""
-        loop = self.loop
 
         def begin() -> None:
-            submission.job = loop.engine.submit(endpoint, payload, now=monotonic(), **options)
-            loop.submissions[submission.job] = submission
+            submission.job = self.loop.engine.submit(endpoint, payload, now=monotonic(), **options)
+            self.loop.submissions[submission.job] = submission
 
         return begin
 

@@ -14,7 +14,7 @@ from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobFinished, Logged
 from gradio_sansio.frontend import Driver, Operation
 from gradio_sansio_system import ConnectOptions, log
-from gradio_sansio_system.callbacks import Callbacks, call
+from gradio_sansio_system.callbacks import Callbacks, call, check_plain
 from gradio_sansio_system.sockets import SelectorSockets
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class Loop(Driver):
     def __init__(self, engine: Engine, options: ConnectOptions, callbacks: Callbacks) -> None:
         super().__init__()
         self.engine = engine
-        self._status_callback = options.get("status_callback")
+        self._status_callback = check_plain("status_callback", options.get("status_callback"))
         self._callbacks = callbacks
         self.opened: threading.Event = threading.Event()
         """Set once the app is open, or never will be."""

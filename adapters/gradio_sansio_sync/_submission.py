@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 from gradio_sansio import Data, Inbox, LocalProtocolError, Payload
 from gradio_sansio.events import JobId
 from gradio_sansio.frontend import SubmissionBase, Values
-from gradio_sansio.inbox import Reader, Value
-from gradio_sansio_system.callbacks import call
+from gradio_sansio.inbox import Callback, Reader, Value
+from gradio_sansio_system.callbacks import call, check_plain
 
 if TYPE_CHECKING:
     from gradio_sansio_sync._app import App
@@ -131,7 +131,8 @@ class Submission(SubmissionBase):
                 self._changed.wait_for(lambda: reader.ready)
             return self.take(reader)
 
-    def _prepare_calls(self) -> None:
+    def _prepare_calls(self, callback: Callback) -> None:
+        check_plain("a callback", callback)
         if self._loop.ended:
             raise LocalProtocolError("the app is closed: it makes no calls any more", state="closed")
 

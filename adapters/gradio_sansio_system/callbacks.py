@@ -6,8 +6,11 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
+
+C = TypeVar("C")
 
 
 def call(callback: Callable[[Any], object], value: object) -> None:
@@ -18,6 +21,13 @@ def call(callback: Callable[[Any], object], value: object) -> None:
         kind, error, trace = sys.exc_info()
         assert kind is not None
         threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
+
+
+def check_plain(name: str, callback: C) -> C:
+    """The callback. ``TypeError`` if it is an async function, since nothing would await that."""
+    if iscoroutinefunction(callback):
+        raise TypeError(f"{name} of plain calls must be a plain function: nobody awaits an async one")
+    return callback
 
 
 class Callbacks:

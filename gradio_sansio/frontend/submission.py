@@ -37,7 +37,7 @@ class SubmissionBase(ABC):
         ``gradio_sansio_sync`` on a thread of their own, so that they may sleep and call ``predict``. What came before the first callback
         of its kind was held for it. ``ValueError`` for any other event.
         """
-        self._prepare_calls()
+        self._prepare_calls(callback)
         with self._lock:
             self._inbox.on(event, callback)
             self._notify()
@@ -126,8 +126,8 @@ class SubmissionBase(ABC):
             return self._inbox.reader(*kinds)
 
     @abstractmethod
-    def _prepare_calls(self) -> None:
-        """A callback is about to be registered. ``LocalProtocolError`` if it would never be called."""
+    def _prepare_calls(self, callback: Callback) -> None:
+        """A callback is about to be registered. ``LocalProtocolError`` or ``TypeError`` if it would never be called, or not rightly."""
 
     @abstractmethod
     def _notify(self) -> None:

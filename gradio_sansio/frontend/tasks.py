@@ -28,7 +28,7 @@ from gradio_sansio.events import (
 from gradio_sansio.frontend.app import AppBase
 from gradio_sansio.frontend.driver import Driver, Operation
 from gradio_sansio.frontend.submission import SubmissionBase
-from gradio_sansio.inbox import Inbox, Reader, Value
+from gradio_sansio.inbox import Callback, Inbox, Reader, Value
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.api_info import ApiInfo
 from gradio_sansio.session.arguments import Payload
@@ -146,7 +146,7 @@ class AsyncSubmissionBase(SubmissionBase):
             self.report()
             await self._driver.call(delivery.callback, delivery.value)
 
-    def _prepare_calls(self) -> None:
+    def _prepare_calls(self, callback: Callback) -> None:
         if not self._calling_back:
             self._driver.start_callbacks(self.call_back)
             self._calling_back = True
@@ -255,7 +255,7 @@ class AsyncAppBase(AppBase[A], Driver):
             GradioError: in other ways, as the job failed.
         """
         inbox = Inbox(bound=self._limits.job_buffer, keep=False)
-        submission = self._begin(inbox, endpoint, payload, timeout=timeout)
+        submission = self._begin(inbox, endpoint, payload, timeout=timeout, more=False)
         try:
             return await submission.result()
         except BaseException:

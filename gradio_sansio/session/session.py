@@ -234,6 +234,7 @@ class Session:
         timeout: float | None = None,
         isolated: bool = False,
         newest: bool = False,
+        more: bool = True,
     ) -> JobId:
         """As ``Engine.submit``."""
         with self._guard:
@@ -264,6 +265,8 @@ class Session:
             if timeout is not None:
                 self._timers.arm(Timer.JOB, job.id, now + timeout)
             transport.submit(job, now)
+            if dependency.streaming and not more:
+                self._end_input(job, transport, now)
             return job.id
 
     def cancel(self, job: JobId, now: float) -> None:
@@ -301,10 +304,13 @@ class Session:
             found = self._find(job)
             if found is not None:
                 _check_streaming(found[0])
-                if self._uploads.busy(job):
-                    self._uploads.add(found[0], None, None, now)
-                else:
-                    found[1].send(found[0], None, now)
+                self._end_input(*found, now)
+
+    def _end_input(self, job: Job, transport: Transport, now: float) -> None:
+        if self._uploads.busy(job.id):
+            self._uploads.add(job, None, None, now)
+        else:
+            transport.send(job, None, now)
 
     def consumed(self, job: JobId, n: int, now: float) -> None:
         """The application has taken events of a job that count ``n`` bytes in all (their ``size``)."""

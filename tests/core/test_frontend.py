@@ -33,7 +33,7 @@ from gradio_sansio.session.space import SpaceStatus, read_stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from gradio_sansio.inbox import Reader, Value
+    from gradio_sansio.inbox import Callback, Reader, Value
 
 JOB = JobId(1)
 CONN = ConnectionId(1)
@@ -519,7 +519,7 @@ class Blocking(SubmissionBase):
     def next(self, reader: Reader) -> Value | None:
         return reader.take()
 
-    def _prepare_calls(self) -> None:
+    def _prepare_calls(self, callback: Callback) -> None:
         raise AssertionError
 
     def _notify(self) -> None:

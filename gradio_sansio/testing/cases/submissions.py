@@ -102,6 +102,8 @@ async def takes_inputs_while_it_runs(subject: Subject, server: Server) -> None:
                     await submission.end()
             assert values == [2, 20, 40]
             assert (await submission.result()).value == 40
+        # To predict is to give all input at once.
+        assert (await app.predict("/double", [4])).value == 8
         async with app.submit("/double", [1]) as submission:
             async for _ in submission:
                 break

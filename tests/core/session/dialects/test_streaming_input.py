@@ -86,6 +86,19 @@ def test_pieces_and_their_end() -> None:
     drive.finish()
 
 
+def test_a_job_of_which_no_more_input_follows() -> None:
+    drive = Drive(LAST)
+    job = drive.submit("/listen", "only", more=False)
+    drive.answer({"event_id": E})
+    assert len(drive.requests(END)) == 1
+    drive.begin(stream_of(drive))
+    drive.write(stream_of(drive), streamed("one"), completed("one"))
+    assert drive.values(job) == ["one"]
+    # Where none can follow, it means nothing.
+    drive.submit("/predict", "hi", more=False)
+    drive.finish()
+
+
 def test_the_end_overtakes_no_piece() -> None:
     # They go over several connections.
     drive = Drive(LAST)
