@@ -49,6 +49,8 @@ PLAIN: Final = frozenset(
     }
 )
 """Components whose values hold no files of their own: whatever looks like one there is the app's JSON."""
+_MARKS: Final = (InputFile, Content, FileData)
+_BYTES: Final = (bytes, bytearray, memoryview)
 
 
 class Outgoing:
@@ -123,7 +125,7 @@ class Files:
         Raises:
             ValidationError: one can't be sent.
         """
-        if replace_files(values, (InputFile, Content, FileData), lambda _: None) is values:
+        if replace_files(values, (*_MARKS, *_BYTES), lambda _: None) is values:
             return None
         taken: dict[int, Outgoing] = {}
         uploads: list[Outgoing] = []
@@ -136,6 +138,9 @@ class Files:
             def take(mark: Any, name: str | None = name, within: bool = within) -> Any:
                 file = taken.get(id(mark))
                 try:
+                    if isinstance(mark, _BYTES):
+                        # The encoder would send them as base64, which no app expects.
+                        _refuse("bytes have no JSON form; a file is marked with handle_file")
                     if file is None:
                         file = taken[id(mark)] = self._outgoing(mark)
                     if within or not self.uploadable:
@@ -149,7 +154,7 @@ class Files:
                     uploads.append(file)
                 return file
 
-            new = replace_files(value, (InputFile, Content, FileData), take)
+            new = replace_files(value, (*_MARKS, *_BYTES), take)
             shaped.append(value if new is value else self._shaped(component, new))
         return Parcel(values, shaped, uploads, self._wire)
 

@@ -110,4 +110,9 @@ def _plain(value: object) -> object:
     for method in ("tolist", "isoformat"):
         if callable(convert := getattr(value, method, None)):
             return convert()
-    raise TypeError(f"a {type(value).__name__} has no JSON form")
+    hint = (
+        "; a file is marked with handle_file"
+        if hasattr(value, "read") or hasattr(value, "__fspath__")
+        else ""
+    )
+    raise TypeError(f"a value of type {type(value).__name__}{hint}")

@@ -53,10 +53,10 @@ def new_app() -> App:
 def test_a_value_without_a_json_form_names_its_parameter() -> None:
     config = parse_config(raw_config("6.31"))
     endpoint = Endpoints(config, raw_info("6.31")).find("/count")
-    with pytest.raises(ValidationError, match=r"^parameter 'delay' has no JSON form: a object has") as caught:
+    with pytest.raises(ValidationError, match=r"^parameter 'delay' has no JSON form: a value of") as caught:
         new_app().arguments(endpoint, config.dependencies[endpoint.fn_index], [1, object()])
     assert caught.value.parameter == "delay"
-    assert caught.value.reason == "has no JSON form: a object has no JSON form"
+    assert caught.value.reason == "has no JSON form: a value of type object"
 
 
 class Owner:

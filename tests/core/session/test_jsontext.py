@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from io import BytesIO
+from pathlib import PurePath
 from typing import Any
 
 import pytest
@@ -293,8 +295,14 @@ def test_encode(name: str, value: object, text: bytes) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_no_json_form(value: object, kind: str) -> None:
-    with pytest.raises(TypeError, match=f"^a {kind} has no JSON form$"):
+    with pytest.raises(TypeError, match=f"^a value of type {kind}$"):
         encode(value)
+
+
+def test_a_file_that_is_not_marked() -> None:
+    for value in (PurePath("cat.png"), BytesIO(b"cat")):
+        with pytest.raises(TypeError, match="a file is marked with handle_file"):
+            encode([value])
 
 
 def test_a_value_that_holds_itself() -> None:

@@ -222,6 +222,11 @@ def test_nothing_is_sent_where_a_file_is_refused() -> None:
     with pytest.raises(ValidationError, match="parameter 'upload' has no JSON form") as caught:
         drive.submit("/predict", [file(1), object()])
     assert caught.value.parameter == "upload"
+    for content in (b"x", bytearray(b"x"), memoryview(b"x")):
+        # They would arrive as base64, which no app expects.
+        with pytest.raises(ValidationError, match=r"parameter 'upload': bytes .* handle_file") as caught:
+            drive.submit("/predict", [content])
+        assert caught.value.parameter == "upload"
     assert not drive.commands
     drive.finish()
 
