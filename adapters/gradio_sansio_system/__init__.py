@@ -81,7 +81,7 @@ class DuplicateOptions(ConnectOptions, total=False):
     to: str | None
     """Its name, or ``owner/name``; by default the original's, with the token's owner."""
     secrets: Mapping[str, str] | None
-    """What its app finds in the environment, and nobody else sees."""
+    """What its app finds in the environment, by name, and nobody else sees."""
     variables: Mapping[str, str] | None
     """The same for what is no secret."""
 

@@ -51,7 +51,7 @@ class Duplicate:
     to: str | None = None
     """Its name, or ``owner/name``; None for the original's, with the token's owner."""
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
-    """What its app finds in the environment, and nobody else sees."""
+    """What its app finds in the environment, by name, and nobody else sees."""
     variables: Mapping[str, str] | None = None
     """The same for what is no secret."""
 
@@ -66,7 +66,11 @@ class Duplicate:
             name = check_text("to", self.to)
             if not is_space_name(name if "/" in name else f"owner/{name}"):
                 raise ValueError(f"to must be a Space's name, or owner/name, not {name!r}")
-        for kind, values in (("secrets", self.secrets or {}), ("variables", self.variables or {})):
+        for kind, values in (("secrets", self.secrets), ("variables", self.variables)):
+            if values is None:
+                continue
+            if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
+                raise TypeError(f"{kind} must be a mapping of names to values, not {type(values).__name__}")
             for key, value in values.items():
                 if not _VARIABLE.fullmatch(check_text(kind, key)):
                     raise ValueError(f"{kind}: {key!r} is no name of a variable")

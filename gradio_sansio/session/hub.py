@@ -152,6 +152,10 @@ class Hub:
 
     def _read(self, result: Response | GradioError, method: str, url: Url) -> HubAnswer | GradioError:
         """What came, as an answer or as the reason why it is none."""
+        if isinstance(result, ConnectError):
+            return ConnectError(
+                f"the Hub can't be asked: {result.message}", phase=result.phase, url=result.url
+            )
         if isinstance(result, GradioError):
             return result
         where = f"the Hub answered {result.status} to {url.redacted}"

@@ -19,6 +19,7 @@ SPACES: Final = ".hf.space"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")
 _SHOWABLE: Final = re.compile(r"[\w .:/-]{1,80}")
+_HOST_AND_PORT: Final = re.compile(r"[A-Za-z0-9.-]{1,60}:[0-9]{1,5}/?")
 _EXPECTED: Final = (
     "expected a URL (http:// or https://), a Space's name (user/space-name) or the address of a Space's page"
 )
@@ -62,7 +63,8 @@ def parse_source(source: object, *, hub: Url) -> Source:
         raise ValueError(f"source is empty: {_EXPECTED}")
     # A token that took the wrong place, or a password in something like a URL, isn't repeated.
     shown = repr(text) if _SHOWABLE.fullmatch(text) and "hf_" not in text else "that source"
-    raise ValueError(f"{shown} names no app: {_EXPECTED}")
+    meant = f"; did you mean http://{text}?" if _HOST_AND_PORT.fullmatch(text) else ""
+    raise ValueError(f"{shown} names no app: {_EXPECTED}{meant}")
 
 
 def is_space_name(text: str) -> bool:
@@ -108,9 +110,13 @@ def may_take_token(origin: Origin) -> bool:
 def _space_page(url: Url, hub: Url) -> str | None:
     """The name of the Space whose page on the Hub this is, if it is one."""
     # Not the scheme: http://huggingface.co is the Hub as well. But the port: another one on the same machine is somebody else.
-    if url.origin.authority != hub.origin.authority:
+    if url.origin.authority == hub.origin.authority:
+        path = url.path.removeprefix(hub.path)
+    elif url.origin.authority == Url.parse(HUB).origin.authority:
+        # Whoever uses a mirror copies addresses from the original.
+        path = url.path
+    else:
         return None
-    path = url.path.removeprefix(hub.path)
     parts = path.strip("/").split("/")
     if len(parts) >= 3 and parts[0] == "spaces" and is_space_name("/".join(parts[1:3])):
         return "/".join(parts[1:3])

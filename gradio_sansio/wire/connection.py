@@ -178,7 +178,7 @@ class Connection:
         if self.proxy is not None:
             text = f"no connection to {to} through the proxy {self.proxy.origin.endpoint}: {reason}"
             return ConnectError(f"{text}; check the proxy settings", phase="proxy", url=url)
-        text = f"no connection to {to}: {reason}; check that the app is running and that the URL is right"
+        text = f"no connection to {to}: {reason}; check that the server is running and that the URL is right"
         return ConnectError(text, phase="connect", url=url)
 
     def _secure(self) -> StartTls:

@@ -351,6 +351,8 @@ def test_for_nobody_or_of_no_space() -> None:
         ({"to": "a?b"}, ValueError),
         ({"secrets": {"A B": "x"}}, ValueError),
         ({"secrets": {"A": 1}}, TypeError),
+        ({"secrets": ["A"]}, TypeError),
+        ({"variables": "A=1"}, TypeError),
         ({"variables": {1: "x"}}, TypeError),
     ],
 )

@@ -74,6 +74,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("white space", " \n", "source is empty: expected"),
     ("a word", "hello", "'hello' names no app: expected"),
     ("host and port", "localhost:7860", "'localhost:7860' names no app: expected"),
+    ("host and port, meant", "127.0.0.1:7860", "; did you mean http://127.0.0.1:7860?"),
     ("a relative path", "./app", "'./app' names no app: expected"),
     ("up", "../app", "'../app' names no app: expected"),
     ("only dots", "user/..", "'user/..' names no app: expected"),
@@ -179,7 +180,8 @@ def test_the_hub() -> None:
 OTHER_HUBS: list[tuple[str, str, str | None]] = [
     ("http://localhost:5000", "http://localhost:5000/spaces/user/name", "user/name"),
     ("http://localhost:5000", "http://localhost:7860", None),
-    ("http://localhost:5000", "https://huggingface.co/spaces/user/name", None),
+    ("http://localhost:5000", "https://huggingface.co/spaces/user/name", "user/name"),
+    ("https://mirror.example/hub", "https://huggingface.co/spaces/user/name", "user/name"),
     ("https://mirror.example/hub", "https://mirror.example/hub/spaces/user/name", "user/name"),
 ]
 

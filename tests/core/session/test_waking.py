@@ -319,6 +319,7 @@ def test_a_hub_that_is_not_well_is_asked_a_few_times(route: str, nonsense: Any) 
     error = world.error
     assert isinstance(error, (ConnectError, RemoteProtocolError))
     assert world.told == ["error"]
+    assert "Hub" in str(error)
     count = world.times(f"/api/spaces/{SPACE}{'/host' if route == PLACE else ''}")
     assert len(count) == Limits().hub_failures
     assert count[-1] < 15
