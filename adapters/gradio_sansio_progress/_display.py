@@ -111,6 +111,9 @@ class Display:
             view.state(f"in the queue: {status.position} before it{wait}")
         elif status.stage == "pending" and status.position is None:
             view.state("sent")
+        elif status.stage == "pending":
+            # Servers say the same of both.
+            view.state("next, or running")
         else:
             view.state("running")
 

@@ -14,6 +14,8 @@ from gradio_sansio.testing.serving import Answer, Request, uploaded
 
 NOT_FOUND: Final = Answer(404, {"detail": "Not Found"})
 _COOKIE: Final = "access-token-unsecure-x=1"
+OLDEST: Final = (3, 6, 0)
+"""The first release with a handshake like that of later ones."""
 
 
 class App:
@@ -28,6 +30,12 @@ class App:
     def __init__(
         self, functions: Iterable[Function], version: tuple[int, int, int], auth: tuple[str, str] | None
     ) -> None:
+        try:
+            supported = version >= OLDEST
+        except TypeError:
+            supported = False
+        if not supported:
+            raise ValueError(f"version must be a tuple of three numbers, {OLDEST} at least, not {version!r}")
         self.functions: list[Function] = list(functions)
         self.version = version
         self.auth = auth

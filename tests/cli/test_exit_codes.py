@@ -61,6 +61,7 @@ USAGE = {
     "no command": ((), "Missing command"),
     "unknown command": (("prdict",), "No such command 'prdict'"),
     "unknown option": (("predict", NOWHERE, "--nope"), "--nope"),
+    "a value with a dash": (("predict", NOWHERE, "/x", "-dash"), "comes after --"),
     "option before the command": (("--json", "api", NOWHERE), "--json comes after the command"),
     "option without its value": (("api", NOWHERE, "--timeout"), "--timeout"),
     "no source": (("api",), "SOURCE"),

@@ -116,7 +116,7 @@ def test_predict_prints_the_last_value(server: Server) -> None:
     done = run("predict", server.url, "/grow", "x")
     assert (done.code, done.out) == (0, "one two three\n")
     # The text that grew, once.
-    assert done.err == "sent\nrunning\none two three\n"
+    assert done.err == "sent\nnext, or running\nrunning\none two three\n"
 
 
 def test_submit_prints_each_value(server: Server) -> None:
@@ -157,7 +157,7 @@ def test_json_has_no_nan(server: Server) -> None:
 
 def test_progress(server: Server) -> None:
     lines = run("predict", server.url, "/steps", "x").err.splitlines()
-    assert lines[:2] == ["sent", "running"]
+    assert lines[:2] == ["sent", "next, or running"]
     assert lines[2:6] == [f"a step with quite a long description: {i} of 4 steps" for i in range(4)]
 
 
@@ -277,7 +277,7 @@ def test_a_closed_pipe(server: Server) -> None:
     with process.stderr:
         process.stdout.close()
         assert process.wait(60) == 0
-        assert process.stderr.read().decode().splitlines() == ["sent", "running"]
+        assert process.stderr.read().decode().splitlines() == ["sent", "next, or running", "running"]
     assert server.call(lambda gradio: gradio.jobs[-1].killed)
 
 

@@ -54,7 +54,7 @@ def test_a_line_for_each_change() -> None:
         Status(queue=True, stage="pending", position=0),
         Log("take care", "warning"),
         Status(queue=True, stage="complete", success=True),
-    ) == ["sent", "in the queue: 2 before it, about 12 s", "running", "warning: take care"]
+    ) == ["sent", "in the queue: 2 before it, about 12 s", "next, or running", "warning: take care"]
 
 
 def test_a_bar_in_tenths() -> None:

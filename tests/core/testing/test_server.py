@@ -90,6 +90,12 @@ def stream(server: GradioServer, session: str = "s") -> Client:
     return client
 
 
+@pytest.mark.parametrize("version", ["4.44.1", (2, 9, 4), None])
+def test_a_version_that_it_cannot_be(version: Any) -> None:
+    with pytest.raises(ValueError, match="version must be a tuple of three numbers"):
+        GradioServer(APP, version=version)
+
+
 def test_routes() -> None:
     for version, prefix in (((4, 44, 1), ""), ((6, 31, 0), "/gradio_api")):
         client = Client(GradioServer(APP, version=version))
