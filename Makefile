@@ -56,7 +56,7 @@ bench: .venv/made newest-server
 	$(BIN)/python -m benchmarks
 
 faults: .venv/made servers
-	FAULTS=all FAULTS_PAGE=docs/faults.md $(BIN)/pytest tests/live/test_faults.py
+	FAULTS=all FAULTS_PAGE=docs/faults.md $(BIN)/pytest -n $(WORKERS) --dist loadscope tests/live/test_faults.py
 
 soak: .venv/made newest-server
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -16,11 +16,12 @@ import time
 from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pytest
 
-from tests.live.matrix import Outcome, Stop, write_page
+from tests.live import fault_rules, matrix
+from tests.live.pages import Page, tell
 from tests.live.servers import own_server
 from tests.live.ways import WAYS, Way
 from tests.servers.environments import BuildError, interpreter, known_versions
@@ -33,6 +34,8 @@ HERE = Path(__file__).parent
 STARTED = pytest.StashKey[list[GradioServer]]()
 SHOWN = 40  # lines of each server's output in a report
 SETTLE = 1.0  # seconds for what a test began to end after it
+PAGES: Final = {"VERSIONS_PAGE": matrix.page, "FAULTS_PAGE": fault_rules.page}
+"""What is written where a variable says."""
 
 
 class StartServer(Protocol):
@@ -128,18 +131,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
+            tell(item)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    told = (report.when == "call" and not report.skipped) or report.failed
-    if told and isinstance(item, pytest.Function) and item.path.name == "test_versions.py":
-        parameters = item.callspec.params
-        scenario = item.originalname.removeprefix("test_").replace("_", " ")
-        way = str(parameters.get("way", "all"))
-        outcome = Outcome(str(parameters["version"]), scenario, way, report.passed)
-        report.user_properties.append(("outcome", tuple(outcome)))
     if report.failed:
         for server in item.config.stash.get(STARTED, []):
             lines = server.output.splitlines()[-SHOWN:]
@@ -147,28 +144,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-class Page:
-    """Writes the table of versions at a run's end, from the reports of all workers."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._outcomes: list[Outcome] = []
-        self._stops: list[Stop] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # What comes from a worker is of plain types.
-        for name, value in report.user_properties:
-            fields: Any = value
-            if name == "outcome":
-                self._outcomes.append(Outcome(*fields))
-            elif name == "stop" and report.when == "call":
-                self._stops.append(Stop(*fields))
-
-    def pytest_sessionfinish(self) -> None:
-        write_page(self._path, self._outcomes, self._stops, WAYS)
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    path = os.environ.get("VERSIONS_PAGE")
-    if path and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Page(Path(path)))
+    if hasattr(config, "workerinput"):
+        return
+    for variable, text in PAGES.items():
+        if path := os.environ.get(variable):
+            config.pluginmanager.register(Page(Path(path), text))

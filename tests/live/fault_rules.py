@@ -16,9 +16,12 @@ from gradio_sansio import (
     RemoteProtocolError,
 )
 from tests.live.fault_proxy import EVENT_FAULTS, RETRY_AFTER, STATUSES, Fault, Phase
+from tests.live.ways import WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Sequence
+
+    from tests.live.pages import Told
 
 NEWEST: Final = "6.31.0"
 
@@ -206,15 +209,15 @@ def covering_cells(version: str, way: str, seen: set[tuple[Phase, Fault]]) -> li
     return chosen
 
 
-def matrix(ways: Iterable[str], *, whole: bool) -> list[Cell]:
+def matrix(*, whole: bool) -> list[Cell]:
     """What is run: everything for the first way and the newest version, and a covering part of the rest; or everything of all."""
-    first, *others = ways
-    cells = all_cells(NEWEST, first)
-    seen: set[tuple[Phase, Fault]] = set()
-    for version, way in [(NEWEST, way) for way in others] + [(v, first) for v in KINDS if v != NEWEST]:
-        cells += all_cells(version, way) if whole else covering_cells(version, way, seen)
     if whole:
-        cells += [cell for v in KINDS if v != NEWEST for way in others for cell in all_cells(v, way)]
+        return [cell for version in KINDS for way in WAYS for cell in all_cells(version, way)]
+    first, *others = WAYS
+    seen: set[tuple[Phase, Fault]] = set()
+    cells = all_cells(NEWEST, first)
+    for version, way in [(NEWEST, way) for way in others] + [(v, first) for v in KINDS if v != NEWEST]:
+        cells += covering_cells(version, way, seen)
     return cells
 
 
@@ -254,16 +257,21 @@ How jobs are run:
 """
 
 
-def page(results: Mapping[Cell, bool]) -> str:
+def page(told: Sequence[Told]) -> str:
     """What a run has shown, as a document."""
-    ways = list(dict.fromkeys(cell.way for cell in results))
-    versions = list(dict.fromkeys(cell.version for cell in results))
+    results: dict[Cell, bool] = {}
+    for name, fields, passed in told:
+        if name == "cell":
+            version, way, phase, fault = fields
+            cell = Cell(version, way, Phase(phase), Fault(fault))
+            results[cell] = passed and results.get(cell, True)
+    versions = [version for version in KINDS if any(cell.version == version for cell in results)]
 
     def count(version: str, way: str) -> str:
         found = [passed for cell, passed in results.items() if (cell.version, cell.way) == (version, way)]
         return f"{sum(found)} of {len(found)} passed" if found else "-"
 
-    counts = [["Gradio", *ways], *([version, *(count(version, way) for way in ways)] for version in versions)]
+    counts = [["Gradio", *WAYS], *([version, *(count(version, way) for way in WAYS)] for version in versions)]
     total = f"{sum(results.values())} of {len(results)} cells passed."
     table = [
         ["", *(phase.value for phase in Phase)],

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tests.live.ways import WAYS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from tests.live.pages import Told
 
 FIRST: Final = "0"
 LAST: Final = "999"
@@ -123,8 +126,10 @@ Any other `sse_` protocol is spoken to as `sse_v3`, which a line in the log says
 """
 
 
-def page(outcomes: Iterable[Outcome], stops: Iterable[Stop], ways: Iterable[str]) -> str:
-    """The document."""
+def page(told: Sequence[Told]) -> str:
+    """What a run has shown, as a document."""
+    outcomes = [Outcome._make((*fields, passed)) for name, fields, passed in told if name == "scenario"]
+    stops = [Stop(*fields) for name, fields, _ in told if name == "stop"]
     cells: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for outcome in outcomes:
         cells[outcome.version, outcome.scenario].append(outcome.passed)
@@ -153,7 +158,7 @@ def page(outcomes: Iterable[Outcome], stops: Iterable[Stop], ways: Iterable[str]
         return f"from {entry.since} on" if entry.until == LAST else f"{entry.since} to {entry.until}"
 
     return PAGE.format(
-        ways=", ".join(ways),
+        ways=", ".join(WAYS),
         stops="\n".join(
             f"| {version} | {beside:.1f} s | {alone:.1f} s |"
             for version, (beside, alone) in sorted(slowest.items(), key=lambda item: version_tuple(item[0]))
@@ -161,7 +166,3 @@ def page(outcomes: Iterable[Outcome], stops: Iterable[Stop], ways: Iterable[str]
         table="\n".join(f"| {' | '.join(row)} |" for row in rows),
         limits="\n".join(f"- {entry.scenario}, {span(entry)}: {entry.reason}." for entry in LIMITS),
     )
-
-
-def write_page(path: Path, outcomes: Iterable[Outcome], stops: Iterable[Stop], ways: Iterable[str]) -> None:
-    path.write_text(page(outcomes, stops, ways), encoding="utf-8")
