@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PATIENCE = (0.5, 2.0, 8.0)
 """Seconds for the limits that are to pass. Where one passes before the fault strikes, the machine is slow: the next is tried."""
+NOTICE = 0.2
+"""Seconds for a client to notice that its stream was reset: what it joins before is lost with that."""
 SIZE = 600_000
 """Bytes of the files that go either way: several pieces."""
 CELLS = matrix(whole=os.environ.get("FAULTS") == "all")
@@ -273,9 +275,13 @@ async def cancelling(
         if cell.fault is not Fault.DEADLINE:
             submission.cancel()
         await ended(submission, cell, outcome, proxy)
-        await way.until(proxy.fired.is_set, "the fault")
+        given_up = time.monotonic() + 2 * options["limits"].request
+        await way.until(lambda: proxy.fired.is_set() or time.monotonic() > given_up, "the fault")
+        if not proxy.fired.is_set():
+            raise TooSlowError
         if cell.fault is Fault.RESTART:
             await way.until(lambda: proxy.open == 0, "the end of every connection")
+            await way.sleep(NOTICE)
         proxy.heal()
         await usable(app)
 
