@@ -104,6 +104,13 @@ FAULTS = (
         (STREAM,),
     ),
     Fault(
+        "a kill meets the next in line",
+        SHARED,
+        "now >= max(owed.values()) and not",
+        "not",
+        (STREAM,),
+    ),
+    Fault(
         "a new job overtakes a kill under way",
         SHARED,
         "        if fn_index in self._held:\n            self._held[fn_index].append(job)\n",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 OLD, FOUR, FIVE, SIX = (4, 22, 0), (4, 44, 1), (5, 49, 1), (6, 31, 0)
 VERSIONS = (OLD, FOUR, FIVE, SIX)
-COUNT, PAIRWISE, SINGLE = 1, 12, 13
+COUNT, SLOW, PAIRWISE, SINGLE = 1, 2, 12, 13
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
 
 
@@ -895,14 +895,14 @@ def test_a_kill_that_is_owed_waits_for_a_join_too() -> None:
 
 def test_a_kill_that_is_owed_is_done_when_the_join_it_waited_for_is_refused() -> None:
     world = World()
-    job = world.submit("/pairwise", 50)
+    job = world.submit("/slow", 50.0)
     world.run(1.5)
     world.server.answers[JOIN] = [Answer(503, {"detail": "Queue is full."})]
-    joining = world.submit("/pairwise", 3)
+    joining = world.submit("/slow", 3.0)
     world.cancel(job)
     assert isinstance(world.error(joining), QueueFull)
     world.run(1.0)
-    assert cancels(world) == [(world.there(job).event_id, PAIRWISE)]
+    assert cancels(world) == [(world.there(job).event_id, SLOW)]
     assert world.there(job).state is JobState.ENDED
     world.finish()
 
