@@ -483,8 +483,9 @@ class Hostile:
         else:
             assert isinstance(transport, SharedStream)
             joining = [exchange for exchange, other in transport._joining.items() if other is job]
-            if job in transport._held.get(job.endpoint.fn_index, ()):
-                assert timers.armed(Timer.HELD, job.endpoint.fn_index)
+            if transport._admission.holds(job):
+                others = [other for other in transport._joining.values() if other.endpoint is job.endpoint]
+                assert others or timers.armed(Timer.HELD, job.endpoint.fn_index)
             elif joining:
                 assert timers.armed(Timer.REQUEST, joining[0])
             else:

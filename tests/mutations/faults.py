@@ -92,14 +92,14 @@ FAULTS = (
     Fault(
         "a kill meets siblings",
         SHARED,
-        "        elif self._may_run(fn_index) or self._waiting(fn_index):\n",
+        "        elif self._may_run(fn_index) or self._admission.waiting(fn_index):\n",
         "        elif not fn_index + 1:\n",
         (STREAM,),
     ),
     Fault(
         "a kill that is owed is never done",
         SHARED,
-        "        if fn_index in self._owed and not self._may_run(fn_index) and not self._waiting(fn_index):\n",
+        "        if fn_index in self._owed and not self._may_run(fn_index) and not self._admission.waiting(fn_index):\n",
         "        if not fn_index + 1:\n",
         (STREAM,),
     ),
@@ -113,8 +113,8 @@ FAULTS = (
     Fault(
         "a new job overtakes a kill under way",
         SHARED,
-        "        if fn_index in self._held:\n            self._held[fn_index].append(job)\n",
-        "        if not fn_index + 1:\n            self._held[fn_index].append(job)\n",
+        "            self._admission.bar(fn_index)\n",
+        "            pass\n",
         (f"{CORE}/session/dialects",),
     ),
     Fault(

@@ -46,6 +46,7 @@ from gradio_sansio.errors import Disconnected, GradioError
 from gradio_sansio.events import JobId
 from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
 from gradio_sansio.session.config import Dialect
+from gradio_sansio.session.dialects.admission import Admission
 from gradio_sansio.session.exchanges import Response, Timer
 from gradio_sansio.session.job import Job, JobState
 from gradio_sansio.session.jsontext import BadJson, decode, encode
@@ -146,8 +147,8 @@ class SharedStream:
         """By function: the event ids of those that are still to be killed, and from when on."""
         self._killing: dict[ExchangeId, int] = {}
         """Kills under way, with the function."""
-        self._held: dict[int, list[Job]] = {}
-        """By function: the jobs that are joined once the kill under way has been done."""
+        self._admission = Admission()
+        """Those that are not joined yet."""
         self._unconfirmed: dict[int, tuple[str, float]] = {}
         """Functions of which a kill is under way, until the server says on the stream that it is done: with the event id that it names, and
         when it has been done at the latest."""
@@ -160,10 +161,11 @@ class SharedStream:
     # What the session asks.
 
     def submit(self, job: Job, now: float) -> None:
-        fn_index = job.endpoint.fn_index
-        if fn_index in self._held:
-            self._held[fn_index].append(job)
-        else:
+        self._admission.hold(job)
+        self._admit(job.endpoint.fn_index, now)
+
+    def _admit(self, fn_index: int, now: float) -> None:
+        for job in self._admission.due(fn_index):
             self._join(job, now)
 
     def _join(self, job: Job, now: float) -> None:
@@ -216,9 +218,7 @@ class SharedStream:
     def withdraw(self, job: Job, now: float) -> None:
         event_id = self._forget(job)
         if event_id is None:
-            held = self._held.get(job.endpoint.fn_index, [])
-            if job in held:
-                held.remove(job)
+            self._admission.withdraw(job)
             # Else the server's answer to the join will name the job that is to be stopped.
             return
         del self._jobs[event_id]
@@ -257,7 +257,7 @@ class SharedStream:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, nor to be expected."""
-        return not (self._joining or self._jobs or self._held) and self._stream is None
+        return not (self._joining or self._jobs) and self._admission.idle and self._stream is None
 
     def overflowed(self, job: Job) -> bool:
         if len(self._jobs) + sum(not other.ended for other in self._joining.values()) > 1:
@@ -301,6 +301,7 @@ class SharedStream:
             return
         event_id = self._joined(job, result, now)
         early_input = self._early_input.pop(job.id, None)
+        self._admission.answered(job.endpoint.fn_index)
         if event_id is not None:
             self._register(event_id, job, now)
         if job.ended:
@@ -311,6 +312,7 @@ class SharedStream:
             self._end_input(job.id, now)
         # It may have been the one that a kill waited for.
         self._pay(job.endpoint.fn_index, now)
+        self._admit(job.endpoint.fn_index, now)
         if not self._joining:
             # What nobody asked for by now is for nobody.
             self._empty_mailbox()
@@ -547,6 +549,11 @@ class SharedStream:
             if not isinstance(message, (ProcessCompleted, UnexpectedError)):
                 # It ended here on account of what it said, and goes on there.
                 self._stop_running(event_id, fn_index, now)
+        elif job.waits:
+            self._admission.waits(job.endpoint.fn_index, event_id)
+        elif waited:
+            self._admission.started(job.endpoint.fn_index, event_id)
+            self._admit(job.endpoint.fn_index, now)
         if self._owed:
             self._pay(job.endpoint.fn_index, now)
 
@@ -588,6 +595,7 @@ class SharedStream:
 
     def _bury(self, event_id: str, fn_index: int, *, stop_at_start: bool, whole: bool = False) -> None:
         self._stale = self._stale or not whole
+        self._admission.started(fn_index, event_id)
         self._ended[event_id] = _Ended(fn_index, stop_at_start)
         if len(self._ended) > self._app.limits.tombstones:
             self._ended.popitem(last=False)
@@ -599,7 +607,7 @@ class SharedStream:
     def _stop_running(self, event_id: str, fn_index: int, now: float) -> None:
         if self._app.config.version < (4, 31, 0):
             self._app.post(self, "/reset", encode({"event_id": event_id}), now)
-        elif self._may_run(fn_index) or self._waiting(fn_index):
+        elif self._may_run(fn_index) or self._admission.waiting(fn_index):
             self._owed.setdefault(fn_index, {}).setdefault(event_id, now + HOLD)
         else:
             self._owed.pop(fn_index, None)
@@ -613,7 +621,7 @@ class SharedStream:
 
         A job that waits counts too: the end of its sibling, of which we have just heard, may have let it start.
         """
-        if fn_index in self._owed and not self._may_run(fn_index) and not self._waiting(fn_index):
+        if fn_index in self._owed and not self._may_run(fn_index) and not self._admission.waiting(fn_index):
             self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
 
     def _settle(self, event_id: str, fn_index: int) -> None:
@@ -627,10 +635,6 @@ class SharedStream:
         """All that the server knew a moment ago is known: what is owed can be paid where other jobs only wait."""
         if fn_index in self._owed and not self._may_run(fn_index):
             self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
-
-    def _waiting(self, fn_index: int) -> bool:
-        """Whether a job of the function waits its turn."""
-        return any(job.endpoint.fn_index == fn_index and job.waits for job in self._jobs.values())
 
     def _may_run(self, fn_index: int) -> bool:
         """Whether a job of the function runs, or may have started without our knowing yet."""
@@ -647,7 +651,7 @@ class SharedStream:
         if not self._isolated:
             until = now + self._app.limits.grace
             self._killing[exchange] = fn_index
-            self._held.setdefault(fn_index, [])
+            self._admission.bar(fn_index)
             self._app.timers.arm(Timer.HELD, fn_index, until)
             self._unconfirmed[fn_index] = event_id, until
 
@@ -669,8 +673,8 @@ class SharedStream:
     def release(self, fn_index: int, now: float) -> None:
         """A kill has been done: what was held back for it can be joined."""
         self._app.timers.disarm(Timer.HELD, fn_index)
-        for job in self._held.pop(fn_index, ()):
-            self._join(job, now)
+        self._admission.unbar(fn_index)
+        self._admit(fn_index, now)
 
     def _cancel(self, event_id: str, fn_index: int, now: float) -> ExchangeId:
         body = {"event_id": event_id, "session_hash": self._session_hash, "fn_index": fn_index}
