@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from gradio_sansio.session.jsontext import BadJson, check_depth, decode_leniently
-from gradio_sansio.session.shapes import mapping, text
+from gradio_sansio.session.shapes import identifier, mapping, text
 
 
 class Output(Struct, frozen=True):
@@ -177,7 +177,7 @@ def decode_message(data: bytes, *, depth: int) -> Message:
 
 def _decode_leniently(data: bytes) -> Message:
     value = mapping(decode_leniently(data))
-    msg, event_id = text(value.get("msg")), text(value.get("event_id"))
+    msg, event_id = text(value.get("msg")), identifier(value.get("event_id"))
     if msg is None:
         raise BadJson("not an object with a text 'msg'")
     try:

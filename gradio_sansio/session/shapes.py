@@ -31,6 +31,14 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def identifier(value: object) -> str | None:
+    """A text that can be sent back, or None: a lone surrogate can't be."""
+    try:
+        return value if isinstance(value, str) and value.encode() else None
+    except UnicodeEncodeError:
+        return None
+
+
 def number(value: object) -> float | None:
     """What a server means by a number, or None. It means by NaN that it doesn't know."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:

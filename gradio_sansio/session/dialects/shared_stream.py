@@ -23,10 +23,10 @@ Stopping a job on the server, by version:
   on. So the true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until
   the job is known to run and no other. For it may end by itself at any moment, and the next in line, which starts in its place, would
   be met by the kill; the news of that is late by up to 50 ms, as the server looks for messages that often. But when a message comes,
-  whatever it is about, all that were there before come with it. So a kill is done just after one (``BURST``), a heartbeat at the
-  latest, and short jobs are left to end by themselves (``HOLD``). For the same reason a new job of the function is not joined while a
-  kill is under way: over another connection it could overtake that. What starts in that time all the same, in the place of one that
-  ended by itself, may have been met, of which no word comes: it is waited for no longer than for a stream (``Limits.idle``);
+  whatever it is about, all that were there before come with it. So a kill is done just after one (``BURST``), and what ends soon is left
+  to do so (``HOLD``), as are functions that yield nothing. For the same reason a new job of the function is not joined while a kill is
+  under way: over another connection it could overtake that. What starts in that time all the same, in the place of one that ended by
+  itself, may have been met, of which no word comes: it is waited for no longer than for a stream (``Limits.idle``);
 * before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
   acknowledged. So such a job is left alone until it starts, and stopped then;
 * so it breaks if a job ends just before it is killed. The session's messages are still there then (4.44.1), and are read on;
@@ -36,6 +36,7 @@ Stopping a job on the server, by version:
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Final
 
@@ -63,14 +64,14 @@ from gradio_sansio.session.messages import (
     decode_message,
     kind_of,
 )
-from gradio_sansio.session.shapes import mapping
+from gradio_sansio.session.shapes import identifier, mapping
 from gradio_sansio.session.sse import EventTooLong, SseDecoder
 from gradio_sansio.symbol import Symbol
 
 NO_FUNCTION: Final = -1
 """A function index that no app uses."""
-HOLD: Final = 0.5
-"""Seconds that a job may go on in the place for which others wait, before it is killed for them."""
+HOLD: Final = 2.0
+"""Seconds that a generator may go on in the place for which others wait, before it is killed for them."""
 BURST: Final = 0.01
 """Seconds in which the messages that the server passes on at once arrive one after the other."""
 
@@ -151,7 +152,7 @@ class SharedStream:
         """Those that are not joined yet."""
         self._unconfirmed: dict[int, tuple[str, float]] = {}
         """Functions of which a kill is under way, until the server says on the stream that it is done: with the event id that it names, and
-        when it has been done at the latest."""
+        when that has surely come, if it ever does."""
         self._suspects: set[JobId] = set()
         """Jobs that the server may have killed with another."""
         self._mailbox: dict[str, list[tuple[Message, int]]] = {}
@@ -284,6 +285,8 @@ class SharedStream:
             return
         if exchange in self._killing:
             fn_index = self._killing.pop(exchange)
+            if fn_index in self._unconfirmed:
+                self._unconfirmed[fn_index] = self._unconfirmed[fn_index][0], now + self._app.limits.grace
             if fn_index not in self._killing.values():
                 self.release(fn_index, now)
         job = self._joining.pop(exchange, None)
@@ -341,8 +344,8 @@ class SharedStream:
         except BadJson as error:
             job.fail(not_understood("answer to join", str(error)), now)
             return None
-        event_id = mapping(value).get("event_id")
-        if not isinstance(event_id, str) or event_id in self._jobs or event_id in self._ended:
+        event_id = identifier(mapping(value).get("event_id"))
+        if event_id is None or event_id in self._jobs or event_id in self._ended:
             job.fail(not_understood("answer to join", "it has no event id of its own"), now)
             return None
         return event_id
@@ -608,7 +611,7 @@ class SharedStream:
         if self._app.config.version < (4, 31, 0):
             self._app.post(self, "/reset", encode({"event_id": event_id}), now)
         elif self._may_run(fn_index) or self._admission.waiting(fn_index):
-            self._owed.setdefault(fn_index, {}).setdefault(event_id, now + HOLD)
+            self._owed.setdefault(fn_index, {}).setdefault(event_id, now + self._patience(fn_index))
         else:
             self._owed.pop(fn_index, None)
             self._kill(event_id, fn_index, now)
@@ -636,6 +639,12 @@ class SharedStream:
         if fn_index in self._owed and not self._may_run(fn_index):
             self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
 
+    def _patience(self, fn_index: int) -> float:
+        """Seconds that a job may go on in the place for which others wait, before it is killed for them."""
+        dependency = self._app.config.dependencies.get(fn_index)
+        # A function in a thread can't be stopped, so that a kill would only endanger the next in line.
+        return HOLD if dependency is None or dependency.generator else math.inf
+
     def _may_run(self, fn_index: int) -> bool:
         """Whether a job of the function runs, or may have started without our knowing yet."""
         return any(
@@ -649,11 +658,10 @@ class SharedStream:
         self._app.timers.disarm(Timer.KILL, fn_index)
         exchange = self._cancel(event_id, fn_index, now)
         if not self._isolated:
-            until = now + self._app.limits.grace
             self._killing[exchange] = fn_index
             self._admission.bar(fn_index)
-            self._app.timers.arm(Timer.HELD, fn_index, until)
-            self._unconfirmed[fn_index] = event_id, until
+            self._app.timers.arm(Timer.HELD, fn_index, now + self._app.limits.grace)
+            self._unconfirmed[fn_index] = event_id, math.inf
 
     def _may_be_killed(self, fn_index: int, now: float) -> bool:
         """Whether a job of the function that has just started may have done so before a kill."""

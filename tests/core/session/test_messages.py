@@ -169,6 +169,7 @@ TABLE: list[tuple[str, str, Message]] = [
         Estimation(rank=123456789012345678901234567890),
     ),
     ("white space", ' { "msg" : "heartbeat" } ', Heartbeat()),
+    ("a lone surrogate for an id", '{"msg":"send_data","event_id":"\\ud800"}', SendData()),
     ("a lone surrogate for a kind", '{"msg":"\\ud800","x":NaN}', Unknown("\ud800")),
     (
         "a lone surrogate for an output",

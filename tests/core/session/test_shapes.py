@@ -5,7 +5,16 @@ import math
 import pytest
 from hypothesis import given
 
-from gradio_sansio.session.shapes import count, is_list, is_mapping, mapping, mappings, number, text
+from gradio_sansio.session.shapes import (
+    count,
+    identifier,
+    is_list,
+    is_mapping,
+    mapping,
+    mappings,
+    number,
+    text,
+)
 from tests.core.strategies import JSON
 
 # Value, as a number, as a count.
@@ -47,3 +56,9 @@ def test_shapes(value: object) -> None:
         [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     )
     assert text(value) == (value if isinstance(value, str) else None)
+
+
+def test_identifiers() -> None:
+    assert identifier("a1") == "a1"
+    for value in ("", "\ud800", 1, None, ["a"]):
+        assert identifier(value) is None
