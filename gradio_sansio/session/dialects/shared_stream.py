@@ -45,9 +45,9 @@ from msgspec import UNSET
 from gradio_sansio.commands import ExchangeId, Headers
 from gradio_sansio.errors import Disconnected, GradioError
 from gradio_sansio.events import JobId
+from gradio_sansio.session.admission import Admission
 from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
 from gradio_sansio.session.config import Dialect
-from gradio_sansio.session.dialects.admission import Admission
 from gradio_sansio.session.exchanges import Response, Timer
 from gradio_sansio.session.job import Job, JobState
 from gradio_sansio.session.jsontext import BadJson, decode, encode

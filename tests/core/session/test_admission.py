@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from gradio_sansio.session.dialects.admission import START, Admission
+from gradio_sansio.session.admission import START, Admission
 from tests.core.virtual import World
 
 if TYPE_CHECKING:
