@@ -212,13 +212,11 @@ def _described(error: click.ClickException | GradioError | OSError) -> tuple[str
     match error:
         case click.NoSuchOption() if _is_of_a_command(error):
             return f"the option {error.option_name} comes after the command. See: {NAME} --help", Exit.USAGE
-        case click.NoSuchOption():
-            command = error.ctx.command_path if error.ctx else NAME
-            dash = "A value that begins with a dash comes after --."
-            return f"{error.format_message()} {dash} See: {command} --help", Exit.USAGE
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else NAME
-            return f"{error.format_message()} See: {command} --help", Exit.USAGE
+            unknown = isinstance(error, click.NoSuchOption)
+            dash = " A value that begins with a dash comes after --." if unknown else ""
+            return f"{error.format_message()}{dash} See: {command} --help", Exit.USAGE
         case click.ClickException():
             return error.format_message(), Exit.USAGE
         case DeadlineExceeded(limit="timeout" | "deadline"):

@@ -75,10 +75,8 @@ async def main() -> None:
     while line := await anyio.to_thread.run_sync(sys.stdin.readline):
         request = json.loads(line)
         meter = Meter()
-        got = await do(request)
-        answer(request, got, meter.read())
-        # Else it would be held, and counted, during the next call.
-        del got
+        # Held by no name, since it would be counted during the next call.
+        answer(request, await do(request), meter.read())
     while opened:
         await opened.pop()[0].aclose()
 

@@ -49,8 +49,8 @@ PLAIN: Final = frozenset(
     }
 )
 """Components whose values hold no files of their own: whatever looks like one there is the app's JSON."""
-_MARKS: Final = (InputFile, Content, FileData)
 _BYTES: Final = (bytes, bytearray, memoryview)
+_LOOKED_FOR: Final = (InputFile, Content, FileData, *_BYTES)
 
 
 class Outgoing:
@@ -125,7 +125,7 @@ class Files:
         Raises:
             ValidationError: one can't be sent.
         """
-        if replace_files(values, (*_MARKS, *_BYTES), lambda _: None) is values:
+        if replace_files(values, _LOOKED_FOR, lambda _: None) is values:
             return None
         taken: dict[int, Outgoing] = {}
         uploads: list[Outgoing] = []
@@ -138,9 +138,6 @@ class Files:
             def take(mark: Any, name: str | None = name, within: bool = within) -> Any:
                 file = taken.get(id(mark))
                 try:
-                    if isinstance(mark, _BYTES):
-                        # The encoder would send them as base64, which no app expects.
-                        _refuse("bytes have no JSON form; a file is marked with handle_file")
                     if file is None:
                         file = taken[id(mark)] = self._outgoing(mark)
                     if within or not self.uploadable:
@@ -154,12 +151,15 @@ class Files:
                     uploads.append(file)
                 return file
 
-            new = replace_files(value, (*_MARKS, *_BYTES), take)
+            new = replace_files(value, _LOOKED_FOR, take)
             shaped.append(value if new is value else self._shaped(component, new))
         return Parcel(values, shaped, uploads, self._wire)
 
-    def _outgoing(self, mark: InputFile | Content | FileData) -> Outgoing:
+    def _outgoing(self, mark: InputFile | Content | FileData | bytes | bytearray | memoryview) -> Outgoing:
         """Raises ``ValueError`` with the reason why it can't be sent."""
+        if isinstance(mark, _BYTES):
+            # The encoder would send them as base64, which no app expects.
+            _refuse("bytes have no JSON form; a file is marked with handle_file")
         if isinstance(mark, FileData):
             return self._returned(mark)
         if isinstance(mark, Content):
@@ -168,7 +168,7 @@ class Files:
             return self._checked(Outgoing(upload_name(mark.name), mark.size, content=mark.reader))
         if mark.url is not None:
             return self._remote(mark.url, mark.name)
-        if not isinstance(mark.source, (bytes, bytearray, memoryview)):
+        if not isinstance(mark.source, _BYTES):
             _refuse("the engine opens no files: its adapter does, or whoever calls it passes bytes")
         return self._held(bytes(mark.source), mark.name)
 
