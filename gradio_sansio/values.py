@@ -64,6 +64,17 @@ class Log(Struct, frozen=True, repr_omit_defaults=True):
     time: datetime | None = None
 
 
+class Returns(Struct, frozen=True):
+    """What all results of one job have in common."""
+
+    endpoint: str | None
+    fn_index: int
+    hidden: frozenset[int] = frozenset()
+    """Places of State among the outputs."""
+    files: Callable[[list[Any]], list[Any]] | None = None
+    """What puts files in their place among the outputs, where there may be some."""
+
+
 class Data(Sequence[Any]):
     """One result of a job: its outputs, without hidden State slots.
 
@@ -71,40 +82,35 @@ class Data(Sequence[Any]):
     What it holds is to be read only: the yields of one job share their parts.
     """
 
-    __slots__ = ("_data", "_files", "_hidden", "_outputs", "endpoint", "fn_index", "time")
+    __slots__ = ("_data", "_outputs", "_returns", "time")
 
-    endpoint: str | None
-    """The endpoint's name with its slash, or None for an unnamed one."""
-    fn_index: int
     time: datetime
     """When the client received it (UTC)."""
 
-    def __init__(
-        self,
-        outputs: Outputs,
-        *,
-        hidden: frozenset[int] = frozenset(),
-        files: Callable[[list[Any]], list[Any]] | None = None,
-        endpoint: str | None,
-        fn_index: int,
-        time: datetime,
-    ) -> None:
+    def __init__(self, outputs: Outputs, returns: Returns, time: datetime) -> None:
         self._outputs = outputs
-        self._hidden = hidden
-        self._files = files
+        self._returns = returns
         self._data: list[Any] | None = None
-        self.endpoint = endpoint
-        self.fn_index = fn_index
         self.time = time
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint's name with its slash, or None for an unnamed one."""
+        return self._returns.endpoint
+
+    @property
+    def fn_index(self) -> int:
+        """The endpoint's index."""
+        return self._returns.fn_index
 
     @property
     def data(self) -> list[Any]:
         """The outputs in order: the app's JSON, with ``FileData`` in the place of files."""
         if self._data is None:
-            values = self._outputs.values
-            if self._files is not None:
-                values = self._files(values)
-            hidden = self._hidden
+            values, returns = self._outputs.values, self._returns
+            if returns.files is not None:
+                values = returns.files(values)
+            hidden = returns.hidden
             self._data = [value for i, value in enumerate(values) if i not in hidden] if hidden else values
         return self._data
 

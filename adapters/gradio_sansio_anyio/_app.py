@@ -162,7 +162,10 @@ class App(AsyncApp[Submission]):
         return anyio.Event()
 
     async def wait(self, event: anyio.Event, until: float | None) -> None:
-        with anyio.CancelScope(deadline=NEVER if until is None else until):
+        if until is None:
+            await event.wait()
+            return
+        with anyio.CancelScope(deadline=until):
             await event.wait()
 
     async def checkpoint(self) -> None:

@@ -9,7 +9,7 @@ from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskGroup
+from anyio.abc import ByteStream, SocketAttribute, SocketStream
 from anyio.streams.tls import TLSStream
 
 from gradio_sansio.commands import Connect, PauseReading, ResumeReading, Send, ShutdownWrite, StartTls
@@ -29,9 +29,10 @@ class Connection:
         self._port = action.port
         self._scope = anyio.CancelScope(shield=True)
         self._stream: ByteStream | None = None
-        self._tasks: TaskGroup | None = None
         self._tls: str | None = None
         self._unsent: deque[bytes] = deque()
+        self._wanted = anyio.Event()
+        """There is something to write, or to end."""
         self._idle = anyio.Event()
         self._idle.set()
         """Nothing is being written."""
@@ -73,7 +74,8 @@ class Connection:
             try:
                 with suppress(OSError):
                     stream.extra(SocketAttribute.raw_socket).setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # noqa: S610  # no Django
-                async with anyio.create_task_group() as self._tasks:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._write)
                     engine.connected(self._id, anyio.current_time())
                     self._app.pump()
                     await self._read()
@@ -130,23 +132,27 @@ class Connection:
             self._app.engine.flushed(self._id, anyio.current_time())
 
     def _write_soon(self) -> None:
-        if self._idle.is_set() and self._tasks is not None:
+        if self._idle.is_set():
             self._idle = anyio.Event()
-            self._tasks.start_soon(self._write)
+            self._wanted.set()
 
     async def _write(self) -> None:
         assert self._stream is not None
         try:
-            while self._unsent:
-                data = b"".join(self._unsent)
-                self._unsent.clear()
-                await self._stream.send(data)
-                if not self._unsent:
-                    self._app.engine.flushed(self._id, anyio.current_time())
-                    self._app.pump()
-            if self._finishing and isinstance(self._stream, SocketStream):
-                # TLS has no half-closed state that servers agree on.
-                await self._stream.send_eof()
+            while True:
+                await self._wanted.wait()
+                self._wanted = anyio.Event()
+                while self._unsent:
+                    data = b"".join(self._unsent)
+                    self._unsent.clear()
+                    await self._stream.send(data)
+                    if not self._unsent:
+                        self._app.engine.flushed(self._id, anyio.current_time())
+                        self._app.pump()
+                if self._finishing and isinstance(self._stream, SocketStream):
+                    # TLS has no half-closed state that servers agree on.
+                    await self._stream.send_eof()
+                self._idle.set()
         except (anyio.BrokenResourceError, anyio.EndOfStream, OSError) as error:
             self._lost(error)
         finally:

@@ -161,7 +161,10 @@ class App(AsyncApp[Submission]):
         return trio.Event()
 
     async def wait(self, event: trio.Event, until: float | None) -> None:
-        with trio.CancelScope(deadline=NEVER if until is None else until):
+        if until is None:
+            await event.wait()
+            return
+        with trio.CancelScope(deadline=until):
             await event.wait()
 
     async def checkpoint(self) -> None:

@@ -24,9 +24,10 @@ class Connection:
         self._port = action.port
         self._scope = trio.CancelScope(shield=True)
         self._stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] | None = None
-        self._tasks: trio.Nursery | None = None
         self._tls: str | None = None
         self._unsent: deque[bytes] = deque()
+        self._wanted = trio.Event()
+        """There is something to write, or to end."""
         self._idle = trio.Event()
         self._idle.set()
         """Nothing is being written."""
@@ -66,7 +67,8 @@ class Connection:
                 return
             self._stream = stream
             try:
-                async with trio.open_nursery() as self._tasks:
+                async with trio.open_nursery() as tasks:
+                    tasks.start_soon(self._write)
                     engine.connected(self._id, trio.current_time())
                     self._app.pump()
                     await self._read()
@@ -118,23 +120,27 @@ class Connection:
             self._app.engine.flushed(self._id, trio.current_time())
 
     def _write_soon(self) -> None:
-        if self._idle.is_set() and self._tasks is not None:
+        if self._idle.is_set():
             self._idle = trio.Event()
-            self._tasks.start_soon(self._write)
+            self._wanted.set()
 
     async def _write(self) -> None:
         assert self._stream is not None
         try:
-            while self._unsent:
-                data = b"".join(self._unsent)
-                self._unsent.clear()
-                await self._stream.send_all(data)
-                if not self._unsent:
-                    self._app.engine.flushed(self._id, trio.current_time())
-                    self._app.pump()
-            if self._finishing and isinstance(self._stream, trio.SocketStream):
-                # TLS has no half-closed state that servers agree on.
-                await self._stream.send_eof()
+            while True:
+                await self._wanted.wait()
+                self._wanted = trio.Event()
+                while self._unsent:
+                    data = b"".join(self._unsent)
+                    self._unsent.clear()
+                    await self._stream.send_all(data)
+                    if not self._unsent:
+                        self._app.engine.flushed(self._id, trio.current_time())
+                        self._app.pump()
+                if self._finishing and isinstance(self._stream, trio.SocketStream):
+                    # TLS has no half-closed state that servers agree on.
+                    await self._stream.send_eof()
+                self._idle.set()
         except (trio.BrokenResourceError, OSError) as error:
             self._lost(error)
         finally:

@@ -54,7 +54,8 @@ class AsyncSubmissionBase(SubmissionBase):
         self._driver = driver
         self._turn = 0
         """For how many values that are at hand the task may go on before others have their turn."""
-        self._changed = driver.event()
+        self._changed: ChangeEvent | None = None
+        """What those wait for that wait for something to come; made by the first of them."""
 
     def cancel(self) -> None:
         """End the job: here before this returns, and on the server as far as its version can. May be called at any time."""
@@ -94,9 +95,10 @@ class AsyncSubmissionBase(SubmissionBase):
         """
         driver = self._driver
         until = None if timeout is None else driver.now() + timeout
-        await driver.checkpoint()
+        if self.done or timeout is not None:
+            await driver.checkpoint()
         while not self.done and (until is None or driver.now() < until):
-            await driver.wait(self._changed, until)
+            await self._change(until)
         if not self.done:
             raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")
         return self._inbox.result()
@@ -128,9 +130,10 @@ class AsyncSubmissionBase(SubmissionBase):
             await self._driver.checkpoint_if_cancelled()
         else:
             self._turn = TURN
-            await self._driver.checkpoint()
+            if reader.ready:
+                await self._driver.checkpoint()
             while not reader.ready:
-                await self._driver.wait(self._changed, None)
+                await self._change(None)
         return self.take(reader)
 
     async def call_back(self) -> None:
@@ -141,7 +144,7 @@ class AsyncSubmissionBase(SubmissionBase):
                 if self.done:
                     self._calling_back = False
                     return
-                await self._driver.wait(self._changed, None)
+                await self._change(None)
                 continue
             self.report()
             await self._driver.call(delivery.callback, delivery.value)
@@ -151,9 +154,16 @@ class AsyncSubmissionBase(SubmissionBase):
             self._driver.start_callbacks(self.call_back)
             self._calling_back = True
 
+    async def _change(self, until: float | None) -> None:
+        """Wait until something has come, or until that time."""
+        if self._changed is None:
+            self._changed = self._driver.event()
+        await self._driver.wait(self._changed, until)
+
     def _notify(self) -> None:
-        changed, self._changed = self._changed, self._driver.event()
-        changed.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
 
     def _consumed(self, job: JobId, n: int) -> None:
         self._driver.engine.consumed(job, n, self._driver.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
@@ -25,4 +26,12 @@ class Address(Struct, frozen=True):
 
     def api(self, path: str, **query: str) -> Url:
         """A route of the API. ``path`` is quoted here, the query too."""
-        return Url(self.base.origin, self.base.path + self.prefix + quote(path, safe="/="), urlencode(query))
+        return Url(
+            self.base.origin, self.base.path + self.prefix + _quoted(path), urlencode(query) if query else ""
+        )
+
+
+# Nearly every request goes to one of a few routes.
+@lru_cache(maxsize=64)
+def _quoted(path: str) -> str:
+    return quote(path, safe="/=")

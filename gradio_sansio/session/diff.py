@@ -175,9 +175,11 @@ class Outputs:
 
     __slots__ = ("_depth", "_origin", "_state")
 
-    def __init__(self, values: list[Any], origin: tuple[Outputs, list[Any]] | None = None) -> None:
+    def __init__(
+        self, values: list[Any], origin: tuple[Outputs, list[Any]] | None = None, depth: int = 0
+    ) -> None:
         self._origin = origin
-        self._depth: int = origin[0]._depth + 1 if origin else 0  # noqa: SLF001  # of its own class
+        self._depth = depth
         self._state: tuple[list[Any], None, None] | tuple[None, Outputs, list[Any]] = (values, None, None)
 
     @property
@@ -205,17 +207,13 @@ class Outputs:
         """
         before = self.values
         values = _edited(before, edits)
-        self._shorten(before)
-        return Outputs(values, (self, edits))
-
-    def _shorten(self, values: list[Any]) -> None:
-        """Keep the edits in place of the values, now that a newer yield holds those."""
-        if self._origin is not None and self._depth < CHAIN and not _small(values):
-            base, edits = self._origin
-            self._state = (None, base, edits)
-        else:
+        origin, self._origin = self._origin, None
+        if origin is None or self._depth >= CHAIN or _small(before):
             self._depth = 0
-        self._origin = None
+        else:
+            # The edits in place of the values, now that a newer yield holds those.
+            self._state = (None, *origin)
+        return Outputs(values, (self, edits), self._depth + 1)
 
 
 def _small(values: list[Any]) -> bool:
@@ -223,5 +221,7 @@ def _small(values: list[Any]) -> bool:
 
 
 def _edited(values: list[Any], edits: list[Any]) -> list[Any]:
+    if len(values) == len(edits) == 1:
+        return [apply_edits(values[0], edits[0])]
     # After a hot reload of the app the number of outputs may change in mid-stream.
     return [apply_edits(values[i] if i < len(values) else None, edit) for i, edit in enumerate(edits)]

@@ -46,7 +46,7 @@ from gradio_sansio.session.messages import (
 from gradio_sansio.session.shapes import count, mappings, number, text
 from gradio_sansio.symbol import Symbol
 from gradio_sansio.timers import WallClock
-from gradio_sansio.values import Data, Log, Progress, Stage, Status
+from gradio_sansio.values import Data, Log, Progress, Returns, Stage, Status
 
 
 class JobState(Symbol):
@@ -144,12 +144,11 @@ class Job:
 
     __slots__ = (
         "_board",
-        "_files",
-        "_hidden",
         "_last",
         "_outputs",
         "_position",
         "_rebased",
+        "_returns",
         "_size",
         "_stage",
         "data",
@@ -204,9 +203,7 @@ class Job:
         self.isolated: bool = isolated
         """It gets a session of its own."""
         self._board = board
-        self._hidden = dependency.hidden_outputs
-        self._files = files
-        """What puts files in their place among the outputs, where there may be some."""
+        self._returns = Returns(endpoint.name, endpoint.fn_index, dependency.hidden_outputs, files)
         self._stage: Stage = "pending"
         self._position: int | None = None
         self._size: int | None = None
@@ -253,8 +250,7 @@ class Job:
             )
         self.endpoint, self.dependency = endpoint, dependency
         self.queued = dependency.dialect is not Dialect.DIRECT
-        self._hidden = dependency.hidden_outputs
-        self._files = files
+        self._returns = Returns(endpoint.name, endpoint.fn_index, dependency.hidden_outputs, files)
 
     def uploading(self, bar: Progress, now: float) -> None:
         """How far its files are, which go to the server before it does."""
@@ -311,7 +307,7 @@ class Job:
             if diffs and self._outputs is not None:
                 self._outputs = self._outputs.edited(output.data)
             elif diffs and (self._rebased or (stale and self._may_be_edits(output.data))):
-                values = replaced(output.data, self._hidden)
+                values = replaced(output.data, self._returns.hidden)
                 self._rebased = values is None
                 if values is None:
                     self._board.log(
@@ -328,19 +324,16 @@ class Job:
         self._note(output)
         self._stage = "generating"
         time = self._board.clock.at(now)
-        eta = number(output.average_duration)
-        self._tell(
-            Status(
-                queue=self.queued,
-                stage="generating",
-                success=True,
-                size=self._size,
-                position=self._position,
-                eta=eta,
-                time=time,
-            ),
-            0,
+        status = Status(
+            queue=self.queued,
+            stage="generating",
+            success=True,
+            size=self._size,
+            position=self._position,
+            eta=number(output.average_duration),
+            time=time,
         )
+        self._tell(status, 0)
         self._deliver(self._outputs, size, time)
 
     def _may_be_edits(self, outputs: list[Any]) -> bool:
@@ -429,7 +422,7 @@ class Job:
             self._board.actions.append(JobFinished(self.id, status, self._last, error))
             self._board.finished.append(self)
             self._board.open -= 1
-            self._count(-self.outstanding)
+            self._count_out(self.outstanding)
             self._outputs = self.parcel = None
 
     def _note(self, output: Output) -> None:
@@ -446,14 +439,7 @@ class Job:
         return True
 
     def _deliver(self, outputs: Outputs, size: int, time: datetime) -> None:
-        self._last = Data(
-            outputs,
-            hidden=self._hidden,
-            files=self._files,
-            endpoint=self.endpoint.name,
-            fn_index=self.endpoint.fn_index,
-            time=time,
-        )
+        self._last = Data(outputs, self._returns, time)
         self._board.actions.append(DataReceived(self.id, self._last, self._count_in(size)))
 
     def _status(
@@ -474,21 +460,24 @@ class Job:
 
     def _count_in(self, size: int) -> int:
         """Count an event that came as ``size`` bytes; what it counts in all."""
-        if self.outstanding > self._board.share:
+        board = self._board
+        if self.outstanding > board.share:
             # Judged by what was there before: one value may be larger than the whole bound.
-            self._board.full.append(self)
+            board.full.append(self)
         size += EVENT_SIZE
-        self._count(size)
+        self.outstanding += size
+        if not self.newest:
+            board.outstanding += size
         return size
 
-    def _count(self, n: int) -> None:
-        self.outstanding += n
+    def _count_out(self, n: int) -> None:
+        self.outstanding -= n
         if not self.newest:
-            self._board.outstanding += n
+            self._board.outstanding -= n
 
     def taken(self, n: int) -> bool:
         """The application has taken ``n`` bytes; whether the server need not be held back any more."""
-        self._count(-n)
+        self._count_out(n)
         if self.held_at is None or self.outstanding > self.held_at / 2:
             return False
         self.held_at = None

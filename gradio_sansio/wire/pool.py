@@ -60,8 +60,6 @@ def plan(
     """Decide for one origin. ``idle`` has the connection used last at its end; ``keep`` bounds how many stay idle."""
     first, second = lanes
     ready = first.ready + second.ready
-    if not ready and len(idle) <= keep:
-        return Plan((), 0, ())
     assigned = min(ready, len(idle))
     # Either kind may supply all of them; the older ones do.
     candidates = [
@@ -136,6 +134,9 @@ class Pool(Generic[Waiter]):
         if site is None:
             return Plan((), 0, ())
         limits = self._limits
+        if not any(site.waiting) and len(site.idle) <= limits[0]:
+            # As after most answers.
+            return Plan((), 0, ())
         lanes = (
             Lane(site.waiting[0], site.busy[0], limits[0]),
             Lane(site.waiting[1], site.busy[1], limits[1]),

@@ -29,6 +29,7 @@ from gradio_sansio.events import (
 from gradio_sansio.frontend import AsyncAppBase, AsyncSubmissionBase, Driver, SubmissionBase, Values
 from gradio_sansio.session.diff import Outputs
 from gradio_sansio.session.space import SpaceStatus, read_stage
+from gradio_sansio.values import Returns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -42,7 +43,7 @@ CANCELLED = Status(queue=False, stage="complete", code="cancelled", success=Fals
 
 
 def data(value: object) -> Data:
-    return Data(Outputs([value]), endpoint="/f", fn_index=0, time=datetime.fromtimestamp(0, UTC))
+    return Data(Outputs([value]), Returns("/f", 0), datetime.fromtimestamp(0, UTC))
 
 
 class FakeEngine:

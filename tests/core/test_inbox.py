@@ -12,14 +12,14 @@ from gradio_sansio.errors import AppError, GradioError, JobCancelled, LocalProto
 from gradio_sansio.events import DataReceived, JobEvent, JobFinished, JobId, LogReceived, StatusChanged
 from gradio_sansio.inbox import KINDS, Inbox, Kind, Reader, Value
 from gradio_sansio.session.diff import Outputs
-from gradio_sansio.values import Data, Log, Status
+from gradio_sansio.values import Data, Log, Returns, Status
 
 JOB = JobId(1)
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
 
 def data(n: int) -> Data:
-    return Data(Outputs([n]), endpoint="/f", fn_index=0, time=NOON)
+    return Data(Outputs([n]), Returns("/f", 0), NOON)
 
 
 def status(n: int) -> Status:

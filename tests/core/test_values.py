@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradio_sansio.session.diff import Outputs
-from gradio_sansio.values import Data, Log, Progress, Status
+from gradio_sansio.values import Data, Log, Progress, Returns, Status
 from tests.core.strategies import JSON
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -23,9 +23,7 @@ def data(
     fn_index: int = 3,
     time: datetime = NOON,
 ) -> Data:
-    return Data(
-        Outputs(list(values)), hidden=frozenset(hidden), endpoint=endpoint, fn_index=fn_index, time=time
-    )
+    return Data(Outputs(list(values)), Returns(endpoint, fn_index, frozenset(hidden)), time)
 
 
 def test_what_is_not_known_is_not_shown() -> None:
@@ -90,9 +88,9 @@ def test_the_data_is_made_once() -> None:
 def test_a_result_is_read_through_a_newer_yield() -> None:
     outputs = Outputs(["a"])
     following = outputs.edited([[["append", [], "b"]]])
-    first = Data(outputs, endpoint="/f", fn_index=3, time=NOON)
+    first = Data(outputs, Returns("/f", 3), NOON)
     following.edited([[["append", [], "c"]]])
-    second = Data(following, endpoint="/f", fn_index=3, time=NOON)
+    second = Data(following, Returns("/f", 3), NOON)
     assert (first.value, second.value) == ("a", "ab")
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gradio_sansio import Data, Log, Progress, Status
 from gradio_sansio.session.diff import Outputs
+from gradio_sansio.values import Returns
 from gradio_sansio_progress import Display, clean, one_line
 from gradio_sansio_progress._display import _Bar
 
@@ -25,7 +26,7 @@ HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 
 
 def data(*values: object) -> Data:
-    return Data(Outputs(list(values)), endpoint="/x", fn_index=0, time=datetime.now(UTC))
+    return Data(Outputs(list(values)), Returns("/x", 0), datetime.now(UTC))
 
 
 def written(*events: Value, values: bool = True) -> list[str]:
