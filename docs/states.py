@@ -16,7 +16,7 @@ MACHINES = (
     "gradio_sansio.session.session",
     "gradio_sansio.session.opening",
     "gradio_sansio.session.waking",
-    "gradio_sansio.session.duplicate",
+    "gradio_sansio.session.duplication",
     "gradio_sansio.session.job",
     "gradio_sansio.session.uploads",
     "gradio_sansio.session.downloads",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias, cast, runtime_checkable
+
+from msgspec import Struct
 
 from gradio_sansio.checks import check_text
 from gradio_sansio.errors import ValidationError
@@ -34,8 +35,7 @@ class PathLike(Protocol):
 FileSource: TypeAlias = "str | PathLike | bytes | bytearray | memoryview | BinaryIO"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class InputFile:
+class InputFile(Struct, frozen=True, eq=False):
     """A file in a payload, as ``handle_file`` marks it. One that stands in several places is uploaded once."""
 
     source: FileSource
@@ -89,8 +89,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Content:
+class Content(Struct, frozen=True, eq=False):
     """A file that an adapter has looked at, in place of its mark: ``size`` bytes, to be read from ``reader``."""
 
     name: str
@@ -103,8 +102,7 @@ class Content:
         return f"Content({self.name!r}, size={self.size})"
 
 
-@dataclass(frozen=True, repr=False)
-class FileData:
+class FileData(Struct, frozen=True):
     """A file that an app returned, on its server or, with old versions, within the answer.
 
     ``app.download`` fetches it. As an argument of another call of the same app it need not be uploaded.

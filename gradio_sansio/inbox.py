@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, assert_never
+from typing import Any, Final, Literal, TypeAlias, assert_never
 
 from msgspec import Struct
 
@@ -99,7 +99,7 @@ class Reader:
         return self._items[0].number if self._items else None
 
 
-class Delivery(NamedTuple):
+class Delivery(Struct, frozen=True):
     """A call to be made."""
 
     callback: Callback

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from gradio_sansio import AuthError, Data, LocalProtocolError, __version__
 from gradio_sansio_cli._output import emit, emit_json
@@ -193,7 +192,7 @@ SPACE: Final = "\n\nSPACE is user/space-name, or the address of its page on the 
 def status(run: Run, space: str) -> None:
     found = run.attempt(lambda: ask(space, run.options(space)))
     if run.as_json:
-        emit_json(asdict(found))
+        emit_json(structs.asdict(found))
     else:
         emit(described(found))
 

@@ -33,7 +33,7 @@ from gradio_sansio_cli._output import data_object, emit, emit_json, finish_strea
 from gradio_sansio_cli._space import described
 from gradio_sansio_progress import Display, clean, one_line
 from gradio_sansio_sync import App
-from gradio_sansio_system import LOGGER
+from gradio_sansio_system import logger
 
 NAME: Final = "gradio-sansio"
 
@@ -144,14 +144,14 @@ class Run(Connecting):
         return nullcontext() if self._display is None else self._display.aside()
 
     def __enter__(self) -> Self:
-        LOGGER.addHandler(self._handler)
-        LOGGER.setLevel(self._level)
+        logger().addHandler(self._handler)
+        logger().setLevel(self._level)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        LOGGER.removeHandler(self._handler)
+        logger().removeHandler(self._handler)
         if self._display is not None:
             self._display.close()
 

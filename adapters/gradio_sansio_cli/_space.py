@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import monotonic
 from typing import Final
+
+from msgspec import structs
 
 from gradio_sansio import SpaceError, SpaceStatus
 from gradio_sansio.session.space import NOT_FOUND, Next, read_stage
@@ -31,7 +32,7 @@ def ask(source: str, options: Options) -> SpaceStatus:
             raise
         _, following = read_stage(error.status.detail)
         # What a connecting client tells of it is that it wakes it.
-        return replace(error.status, message=_ASLEEP) if following is Next.WAKE else error.status
+        return structs.replace(error.status, message=_ASLEEP) if following is Next.WAKE else error.status
     raise AssertionError("an app was opened")
 
 

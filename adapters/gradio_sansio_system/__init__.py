@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import logging
 import os
 import socket
 import sys
@@ -21,14 +20,14 @@ from gradio_sansio_system.files import BlockingDownloads as BlockingDownloads
 from gradio_sansio_system.files import FileEngine
 
 if TYPE_CHECKING:
+    import logging
     import ssl
 
 HUB: Final = "https://huggingface.co"
 READ_SIZE: Final = 64 * 1024
 """Bytes that a connection is read at a time."""
-LOGGER: Final = logging.getLogger("gradio_sansio")
-LOGGER.addHandler(logging.NullHandler())
-_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30}
+"""Those of ``logging``."""
 
 
 class ConnectOptions(TypedDict, total=False):
@@ -202,13 +201,20 @@ def make_ssl_context() -> ssl.SSLContext:
     return context
 
 
-def log(event: Logged) -> None:
-    """Write what the engine logs to the logger ``gradio_sansio``, which is silent unless the program configures it.
+@functools.cache
+def logger() -> logging.Logger:
+    """The logger ``gradio_sansio``, which is silent unless the program configures it."""
+    import logging  # noqa: PLC0415  # 3 ms of CPU that a program without logging does without, until there is something to say
 
-    A handler that raises must not end the app.
-    """
+    found = logging.getLogger("gradio_sansio")
+    found.addHandler(logging.NullHandler())
+    return found
+
+
+def log(event: Logged) -> None:
+    """Write what the engine logs to the logger. A handler that raises must not end the app."""
     with suppress(Exception):
-        LOGGER.log(_LEVELS[event.level], "%s", event.message)
+        logger().log(_LEVELS[event.level], "%s", event.message)
 
 
 def holds_only(group: BaseException, error: BaseException | None, cancelled: type[BaseException]) -> bool:

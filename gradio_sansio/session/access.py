@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gradio_sansio.commands import ExchangeCommand, Headers
 from gradio_sansio.errors import ConnectError, DeadlineExceeded, GradioError
@@ -23,15 +23,17 @@ from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.config import Config
 from gradio_sansio.session.credentials import Credentials
-from gradio_sansio.session.duplicate import Duplicate, Duplication
+from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
-from gradio_sansio.session.hub import Hub
 from gradio_sansio.session.job import Job
 from gradio_sansio.session.opening import Opening, OpeningOwner
-from gradio_sansio.session.source import Source, SpaceSource, may_take_token, subdomain_of
-from gradio_sansio.session.waking import Space, Waking
+from gradio_sansio.session.source import Source, Space, SpaceSource, may_take_token, subdomain_of
 from gradio_sansio.timers import Timers
 from gradio_sansio.wire.origin import Url
+
+if TYPE_CHECKING:
+    from gradio_sansio.session.hub import Hub
+    from gradio_sansio.session.waking import Waking
 
 NEVER_TAKEN: Final = (404, 503)
 """What a Space's host answers in place of an app that isn't there."""
@@ -103,7 +105,9 @@ class Access:
         self._deadline = deadline
         self._duplicate = duplicate
         self._only_status = only_status
-        self._hub = Hub(hub, exchanges, timers, entropy, limits)
+        self._hub_url = hub
+        self._hub: Hub | None = None
+        """Once it is to be asked."""
         self._base, self._space = _found(source)
         self._waking: Waking | None = None
         self._taken_back: dict[JobId, int] = {}
@@ -120,11 +124,17 @@ class Access:
             opening = Opening(self, self._base, self._exchanges, self._credentials, self._limits, self._auth)
             opening.start(now)
             return
+        # Apps at a URL do without all of this.
+        from gradio_sansio.session.hub import Hub  # noqa: PLC0415
+
+        self._hub = Hub(self._hub_url, self._exchanges, self._timers, self._entropy, self._limits)
         if may_take_token(self._hub.url.origin):
             self._credentials.allow_token(self._hub.url.origin)
         if self._duplicate is None:
-            self._wake(self._space, now)
+            self._wake(self._space, self._hub, now)
         else:
+            from gradio_sansio.session.duplication import Duplication  # noqa: PLC0415
+
             space = self._space
             Duplication(self, space.name, space.path, self._duplicate, self._hub, self._actions).start(now)
 
@@ -153,7 +163,8 @@ class Access:
 
     def stop(self) -> None:
         """The session closes."""
-        self._hub.stop()
+        if self._hub is not None:
+            self._hub.stop()
         if self._waking is not None:
             self._waking.stop()
         self._unlimit()
@@ -162,6 +173,7 @@ class Access:
         """A timer of this one's has come."""
         match kind:
             case Timer.HUB:
+                assert self._hub is not None
                 self._hub.again(now)
             case Timer.POLL:
                 assert self._waking is not None
@@ -177,13 +189,15 @@ class Access:
                     self._waking.expired(error, now)
                 else:
                     self._exchanges.abort_all()
-                    self._hub.stop()
+                    if self._hub is not None:
+                        self._hub.stop()
                     self.not_opened(error, now)
 
     # What those report that do it.
 
     def duplicated(self, space: str, now: float) -> None:
-        self._wake(Space(space, f"/spaces/{space}", None), now)
+        assert self._hub is not None
+        self._wake(Space(space, f"/spaces/{space}", None), self._hub, now)
 
     def opened(self, address: Address, config: Config, info: object, now: float) -> None:
         self._unlimit()
@@ -195,11 +209,13 @@ class Access:
 
     # The inside.
 
-    def _wake(self, space: Space, now: float) -> None:
+    def _wake(self, space: Space, hub: Hub, now: float) -> None:
+        from gradio_sansio.session.waking import Waking  # noqa: PLC0415
+
         self._waking = Waking(
             self,
             space,
-            self._hub,
+            hub,
             self._exchanges,
             self._credentials,
             self._actions,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
 from gradio_sansio.errors import (
@@ -34,8 +35,7 @@ JSON_HEADERS: Final = (("content-type", "application/json"), ("x-gradio-user", "
 """The second tells an app that no page is calling; official clients send it too."""
 
 
-@dataclass
-class App:
+class App(Struct):
     address: Address
     config: Config
     """It grows with what is rendered while the app is used; so do the endpoints."""
@@ -49,10 +49,7 @@ class App:
     entropy: Callable[[int], bytes]
     take_back: Callable[[Job, Response | GradioError, float], bool]
     """To be asked about a call that was refused, before it fails: whether it waits for its Space to run, and is made again then."""
-    files: Files = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.files = Files(self.address, self.config, self.limits)
+    files: Files
 
     def arguments(
         self, endpoint: Endpoint, dependency: Dependency, payload: Payload

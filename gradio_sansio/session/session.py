@@ -7,7 +7,7 @@ bytes. A program with an HTTP stack and no sockets, such as one in a browser, dr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from gradio_sansio.checks import check_positive
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
@@ -30,19 +30,20 @@ from gradio_sansio.session.config import Config, Dependency, rendered
 from gradio_sansio.session.credentials import Credentials, check_login
 from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.dialects.shared_stream import SharedStream
-from gradio_sansio.session.dialects.websocket import WebSockets
 from gradio_sansio.session.downloads import Downloads
 from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
-from gradio_sansio.session.files import Parcel
+from gradio_sansio.session.files import Files, Parcel
 from gradio_sansio.session.job import Job, JobBoard, JobState
 from gradio_sansio.session.source import HUB, check_token, parse_hub, parse_source
 from gradio_sansio.session.transports import Transports
 from gradio_sansio.session.uploads import Uploads
 from gradio_sansio.symbol import Symbol
 from gradio_sansio.timers import Timers, WallClock
-from gradio_sansio.tracing import Recorder
+
+if TYPE_CHECKING:
+    from gradio_sansio.tracing import Recorder
 
 LATE: Final = 1.0
 """Seconds. A timer for the peer's silence that fires later than this says that the loop was blocked, not that the peer was silent."""
@@ -145,6 +146,8 @@ class Session:
                 *(headers or {}).values(),
                 *copied.values(),
             )
+            from gradio_sansio.tracing import Recorder  # noqa: PLC0415  # few are traced
+
             self._recorder = Recorder(secrets, trace if callable(trace) else None)
         self._submitted = 0
         self._board = JobBoard(self._actions, self._clock, (0, 0, 0), self._limits)
@@ -494,6 +497,8 @@ class Session:
                 assert isinstance(transport, SharedStream)
                 transport.suspected(job, now)
             case Timer.REST:
+                from gradio_sansio.session.dialects.websocket import WebSockets  # noqa: PLC0415  # only Gradio 3 needs it
+
                 for transport in self._transports.shared:
                     if isinstance(transport, WebSockets):
                         transport.rested(key, now)
@@ -521,6 +526,7 @@ class Session:
                 self._timers,
                 self._entropy,
                 self._take_back,
+                Files(address, config, self._limits),
             )
             if first:
                 self._uploads = Uploads(self._app)

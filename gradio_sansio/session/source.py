@@ -40,6 +40,17 @@ class SpaceSource(Struct, frozen=True):
 Source: TypeAlias = AppSource | SpaceSource
 
 
+class Space(Struct, frozen=True):
+    """A Space, as the caller named it."""
+
+    name: str
+    """``user/space-name``, or the first part of an address at ``hf.space``."""
+    path: str
+    """Where the Hub tells of it, below ``/api``."""
+    base: Url | None
+    """Its address, where the caller gave that."""
+
+
 def parse_source(source: object, *, hub: Url) -> Source:
     """Read what the caller named.
 

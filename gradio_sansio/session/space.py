@@ -6,15 +6,15 @@ Gradio's JavaScript client, so that programs can show the same texts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 LoadStatus: TypeAlias = Literal["pending", "error", "complete", "generating"]
 
 
-@dataclass(frozen=True)
-class SpaceStatusNormal:
+class SpaceStatusNormal(Struct, frozen=True):
     """A Space that runs, or may come to run."""
 
     status: Literal["sleeping", "running", "building", "error", "stopped", "starting", "paused"]
@@ -25,8 +25,7 @@ class SpaceStatusNormal:
     message: str
 
 
-@dataclass(frozen=True)
-class SpaceStatusError:
+class SpaceStatusError(Struct, frozen=True):
     """A Space that will not run as it is."""
 
     status: Literal["space_error"]

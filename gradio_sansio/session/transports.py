@@ -9,10 +9,7 @@ from gradio_sansio.errors import RemoteProtocolError
 from gradio_sansio.session.app import App
 from gradio_sansio.session.config import Dialect
 from gradio_sansio.session.dialects import Transport
-from gradio_sansio.session.dialects.direct import DirectCalls
-from gradio_sansio.session.dialects.job_stream import JobStreams
 from gradio_sansio.session.dialects.shared_stream import SharedStream
-from gradio_sansio.session.dialects.websocket import WebSockets
 
 
 class Transports:
@@ -54,12 +51,17 @@ class Transports:
 
 
 def _make(app: App, dialect: Dialect, session_hash: str, *, isolated: bool) -> Transport:
+    # An app needs one or two of them.
     match dialect:
         case Dialect.DIRECT:
+            from gradio_sansio.session.dialects.direct import DirectCalls  # noqa: PLC0415
+
             return DirectCalls(app, session_hash)
         case Dialect.SSE_V1 | Dialect.SSE_V2 | Dialect.SSE_V2_1 | Dialect.SSE_V3:
             return SharedStream(app, session_hash, isolated=isolated)
         case Dialect.SSE:
+            from gradio_sansio.session.dialects.job_stream import JobStreams  # noqa: PLC0415
+
             return JobStreams(app, session_hash)
         case Dialect.WS:
             if (0, 0, 0) < app.config.version < (3, 1, 5):
@@ -69,6 +71,8 @@ def _make(app: App, dialect: Dialect, session_hash: str, *, isolated: bool) -> T
                     expected="Gradio 3.1.5 or later",
                     seen=seen,
                 )
+            from gradio_sansio.session.dialects.websocket import WebSockets  # noqa: PLC0415
+
             return WebSockets(app, session_hash, isolated=isolated)
         case _:
             assert_never(dialect)

@@ -16,9 +16,10 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
+
+from msgspec import structs
 
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Redirects
 from gradio_sansio.errors import (
@@ -37,7 +38,7 @@ from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.hub import Hub, HubAnswer, Pauses, refusal, space_origin
 from gradio_sansio.session.opening import Opening, OpeningOwner
 from gradio_sansio.session.shapes import mapping
-from gradio_sansio.session.source import is_space_name
+from gradio_sansio.session.source import Space, is_space_name
 from gradio_sansio.session.space import (
     RUNNING,
     Next,
@@ -99,18 +100,6 @@ TRANSITIONS: Final[dict[WakingState, dict[WakingInput, WakingState]]] = {
     },
     WakingState.DONE: {WakingInput.AGAIN: WakingState.STATUS},
 }
-
-
-@dataclass(frozen=True)
-class Space:
-    """A Space, as the caller named it."""
-
-    name: str
-    """``user/space-name``, or the first part of an address at ``hf.space``."""
-    path: str
-    """Where the Hub tells of it, below ``/api``."""
-    base: Url | None
-    """Its address, where the caller gave that."""
 
 
 class Waking:
@@ -321,7 +310,7 @@ class Waking:
     def _discussions_answered(self, result: HubAnswer | GradioError, now: float) -> None:
         assert self._failure is not None
         enabled = isinstance(result, HubAnswer) and 200 <= result.status < 300
-        status = replace(self._failure, discussions_enabled=enabled)
+        status = structs.replace(self._failure, discussions_enabled=enabled)
         self._tell(status)
         self._step(WakingInput.ANSWERED)
         self._end(self._space_error(status), now)

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import chain, islice, takewhile
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +33,7 @@ Waiter = TypeVar("Waiter")
 """What waits: an exchange. The pool only compares it."""
 
 
-class Lane(NamedTuple, Generic[Waiter]):
+class Lane(Struct, Generic[Waiter], frozen=True):
     """One kind of exchange of one origin: who waits, since when, how many have a connection and how many may."""
 
     waiting: Mapping[Waiter, int]
@@ -44,7 +46,7 @@ class Lane(NamedTuple, Generic[Waiter]):
         return min(len(self.waiting), self.limit - self.busy)
 
 
-class Plan(NamedTuple, Generic[Waiter]):
+class Plan(Struct, Generic[Waiter], frozen=True):
     """What to do for one origin."""
 
     assignments: Sequence[tuple[Waiter, ConnectionId]]

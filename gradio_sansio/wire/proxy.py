@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
@@ -32,7 +31,7 @@ class Proxy(Struct, frozen=True):
         return f"Proxy({self.origin})"
 
 
-class _Rule(NamedTuple):
+class _Rule(Struct, frozen=True):
     """One entry of ``NO_PROXY``. None for a port means any."""
 
     name: str
@@ -41,8 +40,7 @@ class _Rule(NamedTuple):
     port: int | None
 
 
-@dataclass(frozen=True)
-class ProxySettings:
+class ProxySettings(Struct, frozen=True):
     """Proxies as a program or its environment names them. Raises ``ValueError`` for one that can't be used.
 
     A proxy is ``http://[user:password@]host[:port]``; without a scheme, http is meant.
@@ -57,29 +55,24 @@ class ProxySettings:
     from_environment: bool = False
     """Nobody asked for these here: this machine itself is reached directly, whatever they say."""
 
-    _proxies: dict[str, Proxy | None] = field(init=False, repr=False, compare=False)
-    _rules: list[_Rule] = field(init=False, repr=False, compare=False)
-    _all_direct: bool = field(init=False, repr=False, compare=False)
-
     def __post_init__(self) -> None:
-        entries = [entry for entry in _SEPARATORS.split(self.no_proxy) if entry]
-        rules = [rule for rule in map(_rule, entries) if rule is not None]
-        # The way around `frozen` that the dataclasses' documentation names.
-        object.__setattr__(self, "_proxies", {"http": _proxy(self.http), "https": _proxy(self.https)})
-        object.__setattr__(self, "_rules", rules)
-        object.__setattr__(self, "_all_direct", "*" in entries)
+        _entries(self.no_proxy)
+        for text in (self.http, self.https):
+            _proxy(text)
 
     def __repr__(self) -> str:
         # The URLs may hold passwords.
-        http, https = self._proxies["http"], self._proxies["https"]
+        http, https = _proxy(self.http), _proxy(self.https)
         return f"ProxySettings(http={http}, https={https}, no_proxy={self.no_proxy!r})"
 
     def choose(self, origin: Origin) -> Proxy | None:
         """The proxy for requests to an origin, or None for a direct connection."""
-        proxy = self._proxies[origin.scheme]
-        if proxy is None or self._all_direct or (self.from_environment and is_loopback(origin.host)):
+        proxy = _proxy(self.http if origin.scheme == "http" else self.https)
+        if proxy is None or (self.from_environment and is_loopback(origin.host)):
             return None
-        return None if any(_covers(rule, origin) for rule in self._rules) else proxy
+        entries = _entries(self.no_proxy)
+        rules = [rule for rule in map(_rule, entries) if rule is not None]
+        return None if "*" in entries or any(_covers(rule, origin) for rule in rules) else proxy
 
 
 def _proxy(text: str | None) -> Proxy | None:
@@ -105,6 +98,10 @@ def _proxy(text: str | None) -> Proxy | None:
         credentials = b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password))
         authorization = f"Basic {credentials.decode('ascii')}"
     return Proxy(url.origin, authorization)
+
+
+def _entries(no_proxy: str) -> list[str]:
+    return [entry for entry in _SEPARATORS.split(no_proxy) if entry]
 
 
 def _rule(entry: str) -> _Rule | None:

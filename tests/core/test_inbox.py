@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gradio_sansio.errors import AppError, GradioError, JobCancelled, LocalProtocolError
 from gradio_sansio.events import DataReceived, JobEvent, JobFinished, JobId, LogReceived, StatusChanged
-from gradio_sansio.inbox import KINDS, Inbox, Kind, Reader, Value
+from gradio_sansio.inbox import KINDS, Delivery, Inbox, Kind, Reader, Value
 from gradio_sansio.session.diff import Outputs
 from gradio_sansio.values import Data, Log, Returns, Status
 
@@ -418,9 +418,9 @@ def test_a_delivery_counts_as_taken() -> None:
     inbox.on("data", Call("a"))
     inbox.on("data", Call("b"))
     inbox.put(event("data", 1, 10))
-    assert inbox.delivery() == (Call("a"), data(1))
+    assert inbox.delivery() == Delivery(Call("a"), data(1))
     assert free(inbox) == 0
-    assert inbox.delivery() == (Call("b"), data(1))
+    assert inbox.delivery() == Delivery(Call("b"), data(1))
     assert free(inbox) == 10
     assert inbox.delivery() is None
 
@@ -450,7 +450,7 @@ def test_off_between_two_calls() -> None:
     inbox.on("data", b)
     inbox.put(event("data", 1, 10))
     inbox.put(event("data", 2, 5))
-    assert inbox.delivery() == (a, data(1))
+    assert inbox.delivery() == Delivery(a, data(1))
     # As a callback may do that takes itself off.
     inbox.off("data", Call("a"))
     inbox.off("data", a)  # isn't there any more

@@ -21,6 +21,7 @@ from gradio_sansio.session.config import parse_config
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
+from gradio_sansio.session.files import Files
 from gradio_sansio.session.jsontext import decode
 from gradio_sansio.timers import Timers
 from gradio_sansio.wire.origin import Url
@@ -47,6 +48,7 @@ def new_app() -> App:
         timers,
         entropy(),
         lambda *_: False,
+        Files(address, config, limits),
     )
 
 

@@ -18,7 +18,7 @@ from gradio_sansio import (
     SpaceError,
     ValidationError,
 )
-from gradio_sansio.session.duplicate import TRANSITIONS, DuplicationState
+from gradio_sansio.session.duplication import TRANSITIONS, DuplicationState
 from tests.core.session.hubworld import HOST, HUB, SPACE, TOKEN, World, after, answer
 from tests.core.virtual import entropy
 

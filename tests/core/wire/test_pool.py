@@ -5,6 +5,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import structs
 
 from gradio_sansio.commands import ConnectionId
 from gradio_sansio.limits import Limits
@@ -68,8 +69,10 @@ def test_a_plan_is_sound(
     idle: list[int], connecting: int, first: Lane[str], second: Lane[str], keep: int
 ) -> None:
     # The two kinds share one count of arrivals.
-    second = Lane({f"s{name}": arrival * 2 + 1 for name, arrival in second.waiting.items()}, *second[1:])
-    first = Lane({name: arrival * 2 for name, arrival in first.waiting.items()}, *first[1:])
+    second = structs.replace(
+        second, waiting={f"s{name}": arrival * 2 + 1 for name, arrival in second.waiting.items()}
+    )
+    first = structs.replace(first, waiting={name: arrival * 2 for name, arrival in first.waiting.items()})
     found = plan(ids(*idle), connecting, (first, second), keep)
     served = [exchange for exchange, _ in found.assignments]
     used = [connection for _, connection in found.assignments]
