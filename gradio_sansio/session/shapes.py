@@ -7,8 +7,8 @@ from typing import Any, TypeGuard
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
-    """An object of JSON."""
-    return isinstance(value, Mapping)
+    """An object of JSON, as decoders make it."""
+    return isinstance(value, dict)
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
