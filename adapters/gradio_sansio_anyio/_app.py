@@ -161,10 +161,7 @@ class App(AsyncApp[Submission]):
     def event(self) -> anyio.Event:
         return anyio.Event()
 
-    async def wait(self, event: anyio.Event, until: float | None) -> None:
-        if until is None:
-            await event.wait()
-            return
+    async def wait(self, event: anyio.Event, until: float) -> None:
         with anyio.CancelScope(deadline=until):
             await event.wait()
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
-from contextlib import suppress
-from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.tls import TLSStream
 
 from gradio_sansio.commands import Connect, PauseReading, ResumeReading, Send, ShutdownWrite, StartTls
@@ -72,8 +70,6 @@ class Connection:
                 return
             self._stream = stream
             try:
-                with suppress(OSError):
-                    stream.extra(SocketAttribute.raw_socket).setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # noqa: S610  # no Django
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._write)
                     engine.connected(self._id, anyio.current_time())

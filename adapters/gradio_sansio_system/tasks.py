@@ -173,7 +173,7 @@ class TaskApp(LoopApp):
         """A new one."""
         return Event()
 
-    async def wait(self, event: Event, until: float | None) -> None:
+    async def wait(self, event: Event, until: float) -> None:
         """Wait for it, or until that time."""
         await Pause(event, until)
 

@@ -160,10 +160,7 @@ class App(AsyncApp[Submission]):
     def event(self) -> trio.Event:
         return trio.Event()
 
-    async def wait(self, event: trio.Event, until: float | None) -> None:
-        if until is None:
-            await event.wait()
-            return
+    async def wait(self, event: trio.Event, until: float) -> None:
         with trio.CancelScope(deadline=until):
             await event.wait()
 

@@ -49,7 +49,7 @@ class App(LoopApp):
     def event(self) -> asyncio.Event:
         return asyncio.Event()
 
-    async def wait(self, event: asyncio.Event, until: float | None) -> None:
+    async def wait(self, event: asyncio.Event, until: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 await event.wait()

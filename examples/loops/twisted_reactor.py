@@ -95,7 +95,7 @@ class App(LoopApp):
     def event(self) -> Event:
         return Event(self.reactor)
 
-    async def wait(self, event: Event, until: float | None) -> None:
+    async def wait(self, event: Event, until: float) -> None:
         await event.wait(until)
 
     async def checkpoint(self) -> None:

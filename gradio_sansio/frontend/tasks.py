@@ -158,7 +158,10 @@ class AsyncSubmissionBase(SubmissionBase):
         """Wait until something has come, or until that time."""
         if self._changed is None:
             self._changed = self._driver.event()
-        await self._driver.wait(self._changed, until)
+        if until is None:
+            await self._changed.wait()
+        else:
+            await self._driver.wait(self._changed, until)
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, None
@@ -344,7 +347,7 @@ class AsyncAppBase(AppBase[A], Driver):
         """A new one of the runtime's."""
 
     @abstractmethod
-    async def wait(self, event: Any, until: float | None) -> None:
+    async def wait(self, event: Any, until: float) -> None:
         """Wait for such an event, or until that time on the runtime's clock."""
 
     @abstractmethod

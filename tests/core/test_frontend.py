@@ -128,11 +128,8 @@ class App(AsyncAppBase[AsyncSubmissionBase]):
     def event(self) -> Event:
         return Event(self)
 
-    async def wait(self, event: Event, until: float | None) -> None:
-        if until is not None:
-            self.clock = until
-        else:
-            await event.wait()
+    async def wait(self, event: Event, until: float) -> None:
+        self.clock = until
 
     async def checkpoint(self) -> None:
         pass
