@@ -19,15 +19,7 @@ from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio_anyio._connection import Connection
 from gradio_sansio_anyio._runtime import report_exception, scheduler
 from gradio_sansio_anyio._submission import Submission
-from gradio_sansio_system import (
-    ConnectOptions,
-    DuplicateOptions,
-    Options,
-    holds_only,
-    log,
-    make_duplicate,
-    make_engine,
-)
+from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
 from gradio_sansio_system.files import AsyncApp
 
 NEVER: Final = float("inf")
@@ -38,7 +30,7 @@ def client(source: str, **options: Unpack[Options]) -> App:
 
     Args:
         source: the app's URL, or a Space: ``"user/space-name"`` or the address of its page.
-        options: see ``Options``.
+        options: each by its name; ``Options`` lists them.
 
     Raises:
         TypeError, ValueError: on entering; an argument makes no sense.
@@ -54,7 +46,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
 
     Args:
         source: the original: ``"user/space-name"`` or the address of its page.
-        options: see ``DuplicateOptions``. ``hf_token`` is needed: the copy belongs to its owner.
+        options: each by its name; ``DuplicateOptions`` lists them. ``hf_token`` is needed: the copy belongs to its owner.
 
     Raises:
         TypeError, ValueError: on entering; an argument makes no sense.
@@ -66,7 +58,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
 class App(AsyncApp[Submission]):
     """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
 
-    def __init__(self, make: Callable[[float], Engine], options: ConnectOptions) -> None:
+    def __init__(self, make: Callable[[float], Engine], options: Options | DuplicateOptions) -> None:
         super().__init__(options.get("limits") or Limits(), options.get("status_callback"))
         self._make = make
         self.ssl_context: SSLContext | None = options.get("ssl_context")

@@ -10,6 +10,7 @@ import gradio_sansio
 from gradio_sansio import *  # noqa: F403  # the values and errors that its users meet are at hand here, too
 from gradio_sansio_sync._app import App, client, duplicate
 from gradio_sansio_sync._submission import Submission
+from gradio_sansio_system import DuplicateOptions, Options
 
-__all__ = ["App", "Submission", "client", "duplicate"]
+__all__ = ["App", "DuplicateOptions", "Options", "Submission", "client", "duplicate"]
 __all__ += gradio_sansio.__all__

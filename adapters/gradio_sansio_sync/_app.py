@@ -13,14 +13,7 @@ from gradio_sansio import ApiInfo, Data, Engine, Inbox, Limits, Payload
 from gradio_sansio.frontend import AppBase
 from gradio_sansio_sync._loop import Loop
 from gradio_sansio_sync._submission import Submission
-from gradio_sansio_system import (
-    BlockingDownloads,
-    ConnectOptions,
-    DuplicateOptions,
-    Options,
-    make_duplicate,
-    make_engine,
-)
+from gradio_sansio_system import BlockingDownloads, DuplicateOptions, Options, make_duplicate, make_engine
 from gradio_sansio_system.callbacks import Callbacks
 
 
@@ -29,7 +22,7 @@ def client(source: str, **options: Unpack[Options]) -> App:
 
     Args:
         source: the app's URL, or a Space: ``"user/space-name"`` or the address of its page.
-        options: see ``Options``.
+        options: each by its name; ``Options`` lists them.
 
     Raises:
         TypeError, ValueError: an argument makes no sense.
@@ -45,7 +38,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
 
     Args:
         source: the original: ``"user/space-name"`` or the address of its page.
-        options: see ``DuplicateOptions``. ``hf_token`` is needed: the copy belongs to its owner.
+        options: each by its name; ``DuplicateOptions`` lists them. ``hf_token`` is needed: the copy belongs to its owner.
 
     Raises:
         TypeError, ValueError: an argument makes no sense.
@@ -57,7 +50,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
 class App(BlockingDownloads, AppBase[Submission]):
     """A connected app. All its methods may be called from several threads at once."""
 
-    def __init__(self, engine: Engine, options: ConnectOptions) -> None:
+    def __init__(self, engine: Engine, options: Options | DuplicateOptions) -> None:
         super().__init__(options.get("limits") or Limits())
         self.callbacks: Callbacks = Callbacks()
         self.loop: Loop = Loop(engine, options, self.callbacks)

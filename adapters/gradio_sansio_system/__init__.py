@@ -31,58 +31,64 @@ _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30}
 
 
 class ConnectOptions(TypedDict, total=False):
-    """What ``client`` and ``duplicate`` take alike."""
+    """What ``client`` and ``duplicate`` take alike. What each is for stands in ``Options``."""
 
     status_callback: Callable[[SpaceStatus], object] | None
-    """Is called with each change of a Space that doesn't run yet, ``running`` last, and again when one is woken while it is used. Runs
-    apart from the engine, as the callbacks of submissions do; connecting waits for it to return."""
     auth: tuple[str, str] | None
-    """User and password of the app's own login."""
     headers: Mapping[str, str] | None
-    """Further header fields for every request to the app."""
     deadline: float | None
-    """Seconds for connecting as a whole."""
     limits: Limits | None
-    """Bounds for time and memory."""
     ssl_context: ssl.SSLContext | None
-    """For https; by default the machine's certificates."""
     proxy: str | None
-    """An HTTP proxy, ``http://host:port``; by default what the environment names."""
     hub: str | None
-    """The Hub's address; by default ``HF_ENDPOINT``, if it is set."""
     trace: Callable[[str], object] | None
-    """Is given the conversation with the app, without its secrets, as lines of a transcript: ``open("trace.jsonl", "w").write``. It is
-    called where the engine runs, and should be quick."""
     trace_mask: Callable[[str], str] | None
-    """Is given each text of a trace, and returns what is written in its place: to hide what you sent, too."""
 
 
 class Options(ConnectOptions, total=False):
-    """What ``client`` takes beside the source."""
+    """What ``client`` takes beside the source, each by its name: ``client(source, auth=("user", "secret"), deadline=30)``.
+
+    Attributes:
+        status_callback: is called with each change of a Space that doesn't run yet, ``running`` last, and again when one is woken while
+            it is used. Runs apart from the engine, as the callbacks of submissions do; connecting waits for it to return.
+        hf_token: an access token of the Hub. Goes to the Hub, to the origin that it names for the Space, and to the origin of a URL given
+            as source; never elsewhere, and never over plain http but to this machine.
+        auth: user and password of the app's own login.
+        headers: further header fields for every request to the app.
+        deadline: seconds for connecting as a whole.
+        limits: bounds for time and memory, ``Limits(idle=60)``.
+        ssl_context: for https; by default the machine's certificates.
+        proxy: an HTTP proxy, ``http://host:port``; by default what the environment names.
+        hub: the Hub's address; by default ``HF_ENDPOINT``, if it is set.
+        trace: is given the conversation with the app, without its secrets, as lines of a transcript: ``open("trace.jsonl", "w").write``.
+            It is called where the engine runs, and should be quick.
+        trace_mask: is given each text of a trace, and returns what is written in its place: to hide what you sent, too.
+    """
 
     hf_token: str | None
-    """An access token of the Hub. Goes to the Hub, to the origin that it names for the Space, and to the origin of a URL given as source;
-    never elsewhere, and never over plain http but to this machine."""
 
 
 class DuplicateOptions(ConnectOptions, total=False):
-    """What ``duplicate`` takes beside the source."""
+    """What ``duplicate`` takes beside the source: what ``client`` does, as told in ``Options``, and how the copy is to be.
+
+    Attributes:
+        hf_token: as for ``client``, but needed: the copy belongs to the token's owner.
+        private: whether only its owner can see the copy.
+        timeout: minutes without a visitor after which it goes to sleep.
+        hardware: ``cpu-basic``, ``cpu-upgrade``, ``t4-small``, ``t4-medium``, ``a10g-small``, ``a10g-large``, ``a100-large``, or what else
+            the Hub offers; by default the original's.
+        to: its name, or ``owner/name``; by default the original's, with the token's owner.
+        secrets: what its app finds in the environment, by name, and nobody else sees.
+        variables: the same for what is no secret.
+    """
 
     hf_token: Required[str]
-    """As for ``client``. The copy belongs to the token's owner."""
     private: bool
-    """Whether only its owner can see the copy."""
     timeout: float | timedelta | None
-    """Minutes without a visitor after which it goes to sleep."""
     hardware: str | None
-    """``cpu-basic``, ``cpu-upgrade``, ``t4-small``, ``t4-medium``, ``a10g-small``, ``a10g-large``, ``a100-large``, or what else the Hub
-    offers; by default the original's."""
     to: str | None
-    """Its name, or ``owner/name``; by default the original's, with the token's owner."""
     secrets: Mapping[str, str] | None
-    """What its app finds in the environment, by name, and nobody else sees."""
     variables: Mapping[str, str] | None
-    """The same for what is no secret."""
 
 
 def make_duplicate(source: str, options: DuplicateOptions, now: float) -> Engine:
