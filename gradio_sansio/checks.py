@@ -14,15 +14,33 @@ def check_text(name: str, value: object) -> str:
     return value
 
 
+def check_flag(name: str, value: object) -> bool:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        TypeError: with the name.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {repr(value)[:80]}")
+    return value
+
+
+def check_number(name: str, value: float, unit: str = "") -> float:
+    """Refuse what is no number.
+
+    Raises:
+        TypeError: with the name.
+    """
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number{unit}, not {type(value).__name__}")
+    return float(value)
+
+
 def check_positive(name: str, value: float, unit: str = "") -> None:
     """Refuse what is no bound.
 
     Raises:
         TypeError, ValueError: with the name.
     """
-    try:
-        positive = value > 0
-    except TypeError:
-        raise TypeError(f"{name} must be a number{unit}, not {type(value).__name__}") from None
-    if not positive:
+    if not check_number(name, value, unit) > 0:
         raise ValueError(f"{name} must be positive{unit}, not {value!r}")

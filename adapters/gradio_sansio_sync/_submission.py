@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from gradio_sansio import Data, Inbox, LocalProtocolError, Payload
+from gradio_sansio.checks import check_number
 from gradio_sansio.events import JobId
 from gradio_sansio.frontend import SubmissionBase, Values
 from gradio_sansio.inbox import Callback, Reader, Value
@@ -79,8 +80,10 @@ class Submission(SubmissionBase):
             GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
         """
         self._loop.check()
-        # Python's locks refuse to wait for longer, and would never be done with waiting for nan.
-        seconds = None if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
+        seconds = None
+        if timeout is not None:
+            # Python's locks refuse to wait for longer, and would never be done with waiting for nan.
+            seconds = min(max(0.0, check_number("timeout", timeout, ", in seconds")), threading.TIMEOUT_MAX)
         with self._lock:
             if not self._changed.wait_for(lambda: self.done or self._refusal is not None, seconds):
                 raise TimeoutError(f"the job hasn't ended within {timeout} s; it goes on")

@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast
 
+from gradio_sansio.checks import check_number
 from gradio_sansio.commands import (
     Close,
     ConnectionId,
@@ -94,7 +95,7 @@ class AsyncSubmissionBase(SubmissionBase):
             GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
         """
         driver = self._driver
-        until = None if timeout is None else driver.now() + timeout
+        until = None if timeout is None else driver.now() + check_number("timeout", timeout, ", in seconds")
         if self.done or timeout is not None:
             await driver.checkpoint()
         while not self.done and (until is None or driver.now() < until):

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from gradio_sansio.checks import check_text
+from gradio_sansio.checks import check_flag, check_text
 from gradio_sansio.session.source import is_space_name
 
 HARDWARE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -43,8 +43,7 @@ class Duplicate(Struct, frozen=True, kw_only=True):
         return f"Duplicate({', '.join(shown)})"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.private, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
-            raise TypeError(f"private must be True or False, not {self.private!r}")
+        check_flag("private", self.private)
         if self.timeout is not None and not 0 < self.seconds < math.inf:
             raise ValueError(f"timeout must be positive, in minutes, not {self.timeout!r}")
         if self.hardware is not None and not HARDWARE.fullmatch(check_text("hardware", self.hardware)):

@@ -12,8 +12,10 @@ from gradio_sansio.session.config import Config
 class Endpoints:
     """The endpoints of one app, by index and by name."""
 
-    def __init__(self, config: Config, info: object) -> None:
+    def __init__(self, config: Config, info: object, lasting: Endpoints | None = None) -> None:
         self._config = config
+        self.lasting: Endpoints = lasting or self
+        """Those of every session: without what was rendered in this one."""
         self._by_index = endpoints_of(config, info)
         self._by_name: dict[str, Endpoint] = {}
         self.info: ApiInfo = ApiInfo()
@@ -49,7 +51,7 @@ class Endpoints:
             known = wanted in self._config.dependencies
         if found is None:
             shown = repr(wanted)[:80]
-            self._refuse(
+            self.refuse(
                 f"endpoint {shown} is private, or runs in the page only" if known else f"no endpoint {shown}"
             )
         return found
@@ -60,10 +62,27 @@ class Endpoints:
             return named["/predict"]
         candidates = list(named.values()) or list(self.info.unnamed_endpoints.values())
         if len(candidates) != 1:
-            self._refuse("no endpoint was named, and the app has neither /predict nor just one")
+            self.refuse("no endpoint was named, and the app has neither /predict nor just one")
         return candidates[0]
 
-    def _refuse(self, reason: str) -> NoReturn:
+    def check_lasting(self, endpoint: Endpoint) -> None:
+        """Refuse what was rendered in this session, for a call in another.
+
+        Raises:
+            EndpointNotFound: with those that exist there.
+        """
+        if not self.lasting.has(endpoint.fn_index):
+            name = repr(endpoint.name or endpoint.fn_index)[:80]
+            self.lasting.refuse(
+                f"endpoint {name} was rendered in the session of this client, and isolated=True calls it in another"
+            )
+
+    def has(self, fn_index: int) -> bool:
+        """Whether there is an endpoint of this index."""
+        return fn_index in self._by_index
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise ``EndpointNotFound``, with those that exist."""
         available: tuple[str | int, ...] = (*self.info.named_endpoints, *self.info.unnamed_endpoints)
         shown = ", ".join(str(name) for name in available[:50]) or "none"
         raise EndpointNotFound(f"{reason}; those that can be called: {shown}", available=available)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from gradio_sansio.checks import check_positive
+from gradio_sansio.checks import check_flag, check_positive
 from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers
 from gradio_sansio.errors import (
     DeadlineExceeded,
@@ -245,8 +245,12 @@ class Session:
             self._check_open("submitted")
             if timeout is not None:
                 check_positive("timeout", timeout, ", in seconds")
+            check_flag("isolated", isolated)
+            check_flag("newest", newest)
             app = self._opened_app
             found = app.endpoints.find(endpoint)
+            if isolated:
+                app.endpoints.check_lasting(found)
             dependency = app.config.dependencies[found.fn_index]
             data, parcel = app.arguments(found, dependency, payload)
             transport = self._entrance(app, dependency, parcel, isolated)
@@ -645,7 +649,7 @@ class Session:
         if config is None:
             app.log("debug", "what an app rendered is not understood")
         else:
-            app.config, app.endpoints = config, Endpoints(config, app.info)
+            app.config, app.endpoints = config, Endpoints(config, app.info, app.endpoints.lasting)
 
     def _hold(self, job: Job, now: float) -> None:
         """The application takes a job's events more slowly than they come."""

@@ -33,3 +33,13 @@ def test_async_callbacks_of_plain_calls(server: Loopback[GradioServer]) -> None:
         with pytest.raises(TypeError, match="a callback of plain calls must be a plain function"):
             job.on("data", never_awaited)
         assert job.result().value == "hi"
+
+
+def test_times_and_flags_of_a_wrong_type(server: Loopback[GradioServer]) -> None:
+    with gradio_sansio_sync.client(server.url) as app:
+        job = app.submit("/predict", ["hi"])
+        with pytest.raises(TypeError, match=r"^timeout must be a number, in seconds, not str$"):
+            job.result(timeout="1")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"^isolated must be True or False, not 'yes'$"):
+            app.submit("/predict", ["hi"], isolated="yes")  # type: ignore[arg-type]
+        assert job.result(timeout=1000).value == "hi"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -323,6 +325,16 @@ def test_a_result_is_not_waited_for_past_its_timeout() -> None:
             submission.result(timeout).send(None)
     assert not submission.done
     assert app.clock == 8.0
+
+
+def test_a_time_to_wait_is_a_number() -> None:
+    app, _ = entered()
+    submission = app.submit("/f")
+    with pytest.raises(TypeError, match=r"^timeout must be a number, in seconds, not str$"):
+        submission.result("1").send(None)  # type: ignore[arg-type]
+    for number in (Fraction(1, 2), Decimal("0.5")):
+        with pytest.raises(TimeoutError, match="goes on"):
+            submission.result(number).send(None)  # type: ignore[arg-type]
 
 
 def test_predict_cancels_what_its_caller_gives_up() -> None:

@@ -225,6 +225,26 @@ def test_what_an_isolated_job_renders_is_of_its_own_session() -> None:
     drive.finish()
 
 
+def test_an_isolated_job_has_nothing_that_was_rendered_before() -> None:
+    drive = Drive(LAST)
+    drive.submit("/direct", "hi")
+    drive.answer({"data": ["ho"], "render_config": render(1, {"id": 7, "api_name": "new", "queue": False})})
+    asked = len(drive.commands)
+    for name in ("/new", 7):
+        with pytest.raises(
+            EndpointNotFound, match=r"^endpoint '/new' was rendered in .*isolated=True"
+        ) as caught:
+            drive.submit(name, 3, isolated=True)
+        assert "/direct" in caught.value.available
+        assert "/new" not in caught.value.available
+    with pytest.raises(EndpointNotFound, match=r"^no endpoint '/other'"):
+        drive.submit("/other", 3, isolated=True)
+    assert len(drive.commands) == asked
+    drive.submit("/direct", "hi", isolated=True)
+    drive.answer({"data": ["ho"]})
+    drive.finish()
+
+
 def test_a_failure_renders_nothing() -> None:
     drive = Drive(LAST)
     drive.submit("/direct", "hi")

@@ -172,6 +172,15 @@ def test_a_timeout_of_a_wrong_type() -> None:
         opened().submit("/predict", [1], now=1.0, timeout="5")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("option", ["isolated", "newest"])
+@pytest.mark.parametrize("value", ["x", 3, None])
+def test_an_option_that_is_neither_true_nor_false(option: str, value: Any) -> None:
+    session = opened()
+    with pytest.raises(TypeError, match=rf"^{option} must be True or False, not {value!r}$"):
+        session.submit("/predict", [1], now=1.0, **{option: value})
+    assert session.drain() == []
+
+
 def test_nothing_is_known_before_it_is_open() -> None:
     session = new_session()
     for name in ("config", "api_info"):
