@@ -6,7 +6,9 @@ Infinity, and some values hold lone surrogates, huge numbers or a byte order mar
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+import math
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -90,9 +92,31 @@ def encode(value: object) -> bytes:
     Raises:
         TypeError, ValueError, RecursionError: the value has no JSON form.
     """
-    return msgspec.json.encode(value, enc_hook=_plain)
+    text = msgspec.json.encode(value, enc_hook=_plain)
+    # Numbers have no "n" in them, and to look for one letter takes next to no time.
+    if b"n" in text and b"null" in text:
+        _check_finite([value])
+    return text
 
 
+def _check_finite(values: Iterable[object]) -> None:
+    """Refuse infinities, which msgspec writes as null. That is right for NaN alone, which stands for a value that is missing."""
+    values = list(values)
+    if not _SCALARS.issuperset(map(type, values)):
+        for value in values:
+            if isinstance(value, dict):
+                _check_finite(cast("dict[str, object]", value).values())
+            elif isinstance(value, (list, tuple)):
+                _check_finite(cast("list[object]", value))
+            elif hasattr(value, "tolist") or hasattr(value, "to_numpy"):
+                _check_finite([_plain(value)])
+        values = [value for value in values if type(value) is float]
+    for infinity in (math.inf, -math.inf):
+        if infinity in values:
+            raise ValueError(f"the number {infinity}")
+
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _MISSING: Final = frozenset({"NaTType", "NAType"})
 """What pandas has in place of a value; neither compares as others do."""
 

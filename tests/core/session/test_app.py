@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from gradio_sansio import (
@@ -59,6 +61,16 @@ def test_a_value_without_a_json_form_names_its_parameter() -> None:
         new_app().arguments(endpoint, config.dependencies[endpoint.fn_index], [1, object()])
     assert caught.value.parameter == "delay"
     assert caught.value.reason == "has no JSON form: a value of type object"
+
+
+def test_an_infinity_names_its_parameter() -> None:
+    config = parse_config(raw_config("6.31"))
+    endpoint = Endpoints(config, raw_info("6.31")).find("/count")
+    with pytest.raises(
+        ValidationError, match=r"^parameter 'delay' has no JSON form: the number inf$"
+    ) as caught:
+        new_app().arguments(endpoint, config.dependencies[endpoint.fn_index], [1, math.inf])
+    assert caught.value.parameter == "delay"
 
 
 class Owner:

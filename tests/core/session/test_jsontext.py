@@ -280,7 +280,8 @@ ENCODED: list[tuple[str, object, bytes]] = [
     ("an array", [Array([[1, 2], [3, 4]])], b"[[[1,2],[3,4]]]"),
     ("an array of arrays", Array([Array(1.5)]), b"[1.5]"),
     ("a table", [Table()], b'[{"headers":["a","2"],"data":[[1,"2026-11-24T00:00:00"],[3,null]]}]'),
-    ("NaN", [math.nan, math.inf], b"[null,null]"),
+    ("NaN", [math.nan, Array([math.nan]), 1e308], b"[null,[null],1e308]"),
+    ("null in a text, and of old", ["null", None, {"a": (None, 2.5)}], b'["null",null,{"a":[null,2.5]}]'),
 ]
 
 
@@ -297,6 +298,19 @@ def test_encode(name: str, value: object, text: bytes) -> None:
 def test_no_json_form(value: object, kind: str) -> None:
     with pytest.raises(TypeError, match=f"^a value of type {kind}$"):
         encode(value)
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf])
+def test_infinities_have_no_json_form(number: float) -> None:
+    for value in (
+        number,
+        [1.5, number],
+        {"a": (0, number)},
+        Array([[0.5, number]]),
+        [Table(), Array(Array(number))],
+    ):
+        with pytest.raises(ValueError, match=rf"^the number {number}$"):
+            encode(value)
 
 
 def test_a_file_that_is_not_marked() -> None:
