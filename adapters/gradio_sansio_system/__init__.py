@@ -268,6 +268,9 @@ def _tls_fault(error: BaseException) -> str | None:
     if isinstance(error, ssl.SSLEOFError):
         return "TLS failed: the peer ended the connection"
     if isinstance(error, ssl.SSLError):
+        if error.reason == "WRONG_VERSION_NUMBER":
+            # Of a record: what is too old a version of TLS is called something else.
+            return "TLS failed: the peer doesn't speak TLS"
         reason = error.reason or error.strerror or "no reason given"
         return f"TLS failed: {reason.replace('_', ' ').lower()}"
     return None

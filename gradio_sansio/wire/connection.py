@@ -173,7 +173,7 @@ class Connection:
         """The error for a request to ``url`` that this connection was to serve."""
         to = self.origin.endpoint
         if self.state is ConnectionState.SECURING:
-            text = f"no TLS with {to}: {reason}; check its certificate, and that the URL should begin with https://"
+            text = f"no TLS with {to}: {reason}; check its certificate, or use http:// in the URL if it speaks plain http"
             return ConnectError(text, phase="tls", url=url)
         if self.proxy is not None:
             text = f"no connection to {to} through the proxy {self.proxy.origin.endpoint}: {reason}"

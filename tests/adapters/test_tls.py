@@ -197,6 +197,9 @@ def test_a_server_without_tls(subject: Subject, trusting: ssl.SSLContext) -> Non
                     async with subject.client(url, ssl_context=trusting):
                         pass
                 assert "errno" not in str(found[0]).lower()
+                if fault is None:
+                    assert "the peer doesn't speak TLS" in str(found[0])
+                    assert "use http:// in the URL if it speaks plain http" in str(found[0])
                 if fault is Fault.END:
                     assert "the peer ended the connection" in str(found[0])
 

@@ -133,7 +133,10 @@ def test_why_there_is_no_connection() -> None:
     secured.connected()
     error = secured.not_made("the certificate has expired", "x")
     assert error.phase == "tls"
-    assert error.message.startswith("no TLS with [::1]:443: the certificate has expired")
+    assert error.message.startswith(
+        "no TLS with [::1]:443: the certificate has expired; check its certificate"
+    )
+    assert "http://" in error.message
 
 
 @pytest.mark.parametrize(
