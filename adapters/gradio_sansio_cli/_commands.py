@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import click
 from msgspec import structs, to_builtins
 
-from gradio_sansio import AuthError, Data, LocalProtocolError, __version__
+from gradio_sansio import AuthError, Data, LocalProtocolError, ValidationError, __version__
 from gradio_sansio_cli._output import emit, emit_json
 from gradio_sansio_cli._run import NAME, Run, carry_out, with_options
 from gradio_sansio_cli._space import ask, described
-from gradio_sansio_cli._values import check_text, payload, protect_numbers
+from gradio_sansio_cli._values import EQUALS_SIGN, check_text, payload, protect_numbers
 from gradio_sansio_progress import clean
 from gradio_sansio_sync import App, Submission
 from gradio_sansio_sync import duplicate as make_copy
@@ -48,7 +48,7 @@ error. Exit codes:
   3    the app's function failed
   4    the endpoint or its arguments were refused, or a file can't be read
   5    not reached, connection lost, or timed out
-  6    login or token wrong or missing
+  6    login or token wrong or missing, or a file that is not given out
   7    Space not running, queue full, quota or rate used up
   130  interrupted; what ran was cancelled
 """
@@ -67,7 +67,7 @@ class Command(click.Command):
 )
 @click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
 def group() -> None:
-    """Call Gradio apps from a shell."""
+    """Call Gradio apps from a shell. COMMAND --help says what a command takes."""
 
 
 def command(help: str) -> Callable[[Callable[..., None]], click.Command]:  # noqa: A002  # click's own word
@@ -111,7 +111,12 @@ class Call:
 
     def submit(self, run: Run, app: App) -> Submission:
         """Begin it."""
-        submission = app.submit(self.endpoint, self.payload, timeout=run.left())
+        try:
+            submission = app.submit(self.endpoint, self.payload, timeout=run.left())
+        except ValidationError as error:
+            if isinstance(self.payload, dict) and error.reason.startswith("is unknown"):
+                error.message += f"; {EQUALS_SIGN}"
+            raise
         # There is no more for an endpoint that takes inputs while it runs; another has no such end.
         with suppress(LocalProtocolError):
             submission.end()

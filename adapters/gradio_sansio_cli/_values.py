@@ -18,6 +18,7 @@ from gradio_sansio import InputFile, handle_file
 
 # The name may be a label with spaces in it (servers before 4.23 know no others), and stands in quotes then.
 _NAMED: Final = re.compile(r'([^\W\d]\w*|"(?:[^"\\]|\\.)*+")=(.*)', re.DOTALL)
+EQUALS_SIGN: Final = "a text with an equals sign is written as JSON: '\"a=b\"'"
 _NUMBER: Final = re.compile(r"-\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -45,8 +46,7 @@ def payload(values: Iterable[str]) -> list[Any] | dict[str, Any]:
             raise click.UsageError(f"the parameter {name!r} is given twice, which only files can be.")
     if positional and named:
         raise click.UsageError(
-            "values are given either all by position or all as name=value;"
-            " a text with an equals sign is written as JSON: '\"a=b\"'."
+            f"values are given either all by position or all as name=value; {EQUALS_SIGN}."
         )
     return named or positional
 

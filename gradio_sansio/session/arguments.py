@@ -58,7 +58,7 @@ def parameters_of_inputs(endpoint: Endpoint, dependency: Dependency) -> list[Par
 def _by_position(endpoint: Endpoint, values: list[Any]) -> list[Any]:
     parameters = endpoint.parameters
     if len(values) > len(parameters):
-        _invalid(endpoint, None, f"takes {len(parameters)} arguments, but {len(values)} were given")
+        _invalid(endpoint, None, f"too many arguments ({len(values)}); {_known(endpoint)}")
     return values + [_default_of(endpoint, parameter) for parameter in parameters[len(values) :]]
 
 
@@ -82,8 +82,12 @@ def _parameter(endpoint: Endpoint, key: object) -> Parameter:
     labelled = [parameter for parameter in endpoint.parameters if parameter.label == key]
     if len(labelled) == 1:
         return labelled[0]
+    _invalid(endpoint, key if isinstance(key, str) else repr(key), f"is unknown; {_known(endpoint)}")
+
+
+def _known(endpoint: Endpoint) -> str:
     names = ", ".join(parameter.name for parameter in endpoint.parameters) or "none"
-    _invalid(endpoint, key if isinstance(key, str) else repr(key), f"is unknown; the parameters are: {names}")
+    return f"the parameters are: {names}"
 
 
 def _default_of(endpoint: Endpoint, parameter: Parameter) -> Any:
