@@ -64,7 +64,7 @@ def handle_file(source: FileSource, *, name: str | None = None) -> InputFile:
         name: the name under which the app gets it; by default the source's own.
 
     Raises:
-        TypeError: the source is none of these, or was opened in text mode. What can be found out about the file itself is a
+        TypeError, ValueError: the source is none of these, or was opened in text mode. What can be found out about the file itself is a
             ``ValidationError`` from ``submit`` and ``predict``, before anything is sent.
     """
     if not isinstance(source, (str, bytes, bytearray, memoryview, PathLike)):
@@ -74,6 +74,8 @@ def handle_file(source: FileSource, *, name: str | None = None) -> InputFile:
             )
         if hasattr(source, "encoding"):
             raise TypeError("handle_file takes a file that was opened in binary mode: open(path, 'rb')")
+    if isinstance(source, str) and not source:
+        raise ValueError("handle_file takes a path, a URL, bytes or a binary file, not an empty text")
     if name is not None:
         check_text("the name of a file", name)
     return InputFile(source, name)

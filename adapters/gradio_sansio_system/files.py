@@ -164,6 +164,8 @@ class Saving:
     """A file on its way into a directory: under a name of its own until it is complete."""
 
     def __init__(self, directory: StrPath) -> None:
+        if not isinstance(directory, (str, PathLike)):
+            raise TypeError(f"to must be the path of a directory, not {type(directory).__name__}")
         self._directory = Path(directory)
         if not self._directory.is_dir():
             raise NotADirectoryError(f"{str(self._directory)!r} is no directory: make it before the download")

@@ -329,6 +329,8 @@ class Files:
         if url[:5].lower() == "data:":
             return url, file.orig_name or name_for(split_data_uri(url)[0])
         try:
+            if not url:
+                _refuse("it has neither a path nor a URL")
             parsed = Url.parse(url)
             if parsed.origin != self._address.base.origin:
                 _refuse(

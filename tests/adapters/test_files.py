@@ -211,6 +211,9 @@ def test_nowhere_to_save_it(tmp_path: Path) -> None:
     for wrong in (tmp_path / "missing", "/dev/null"):
         with pytest.raises(NotADirectoryError, match="make it before the download"):
             Saving(wrong)
+    for nothing in (None, b"/tmp", 3):
+        with pytest.raises(TypeError, match=r"^to must be the path of a directory, not "):
+            Saving(nothing)  # type: ignore[arg-type]
 
 
 # Interrupts.

@@ -25,6 +25,8 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     for wrong in (None, 7, ["a"], object()):
         with pytest.raises(TypeError, match="handle_file takes a path, a URL, bytes or a binary file"):
             handle_file(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not an empty text"):
+        handle_file("")
     with pytest.raises(TypeError, match="opened in binary mode"):
         handle_file(io.StringIO("text"))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="the name of a file must be a string, not int"):

@@ -438,8 +438,8 @@ def test_files_within_answers_have_a_name_too() -> None:
         ("http://169.254.169.254/latest", "it is at http://169.254.169.254"),
         ("ftp://app.test/a", "has to be http or https"),
         ("http://app.test/a b", "can't hold ' '"),
-        (FileData(), "has to begin with"),
-        ("", "has to begin with"),
+        (FileData(), "^the file can't be downloaded: it has neither a path nor a URL$"),
+        ("", "it has neither a path nor a URL"),
     ],
 )
 def test_what_isnt_the_apps_to_give(file: FileData | str, reason: str) -> None:
