@@ -126,13 +126,20 @@ def _show_progress(view: _View, text: str, bar: Progress) -> None:
         return
     unit = one_line(bar.unit or "steps", 20)
     if bar.length is None or not 0 < bar.length < math.inf:
-        view.state(f"{text}: {bar.index:g} {unit}")
+        _, amount = _amounts(bar.index, bar.index, unit)
+        view.state(f"{text}: {amount}")
     else:
-        view.progress(text, _whole(min(max(bar.index, 0.0), bar.length)), _whole(bar.length), unit)
+        done = min(max(bar.index, 0.0), bar.length)
+        view.progress(text, done, bar.length, _amounts(done, bar.length, unit))
 
 
-def _whole(number: float) -> float:
-    return int(number) if float(number).is_integer() else number
+def _amounts(done: float, total: float, unit: str) -> tuple[str, str]:
+    """Both in words, the latter with the unit."""
+    if unit == "bytes":
+        for size, larger in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+            if total >= size:
+                return f"{done / size:.1f}", f"{total / size:.1f} {larger}"
+    return f"{done:.15g}", f"{total:.15g} {unit}"
 
 
 class _View(ABC):
@@ -146,8 +153,8 @@ class _View(ABC):
         """Where the job is."""
 
     @abstractmethod
-    def progress(self, text: str, done: float, total: float, unit: str | None) -> None:
-        """How far it is: so many of all its steps, or what part of the whole."""
+    def progress(self, text: str, done: float, total: float, amounts: tuple[str, str] | None) -> None:
+        """How far it is; and in words how much of how much, if that isn't just a part of the whole."""
 
     @abstractmethod
     def text(self, text: str) -> None:
@@ -179,11 +186,11 @@ class _Lines(_View):
             self._state = text
             self.line(text)
 
-    def progress(self, text: str, done: float, total: float, unit: str | None) -> None:
-        tenth = int(10 * done / total)
+    def progress(self, text: str, done: float, total: float, amounts: tuple[str, str] | None) -> None:
+        tenth = int(done / total * 10)
         if tenth != self._tenth or self._state:
             self._tenth, self._state = tenth, ""
-            self.line(f"{text}: {done:g} of {total:g} {unit}" if unit else f"{text}: {done:.0%}")
+            self.line(f"{text}: {' of '.join(amounts)}" if amounts else f"{text}: {done:.0%}")
 
     def text(self, text: str) -> None:
         if self._in_text and text.startswith(self._said):
@@ -222,8 +229,8 @@ class _Bar(_View):
     def state(self, text: str) -> None:
         self._draw(text)
 
-    def progress(self, text: str, done: float, total: float, unit: str | None) -> None:
-        self._draw(text, done, total, unit)
+    def progress(self, text: str, done: float, total: float, amounts: tuple[str, str] | None) -> None:
+        self._draw(text, done, total, f" {'/'.join(amounts)}" if amounts else "")
 
     def text(self, text: str) -> None:
         tail = " ".join(clean(text[-TAIL:]).split())
@@ -248,7 +255,7 @@ class _Bar(_View):
             self._bar.total = None
             self._bar.close()
 
-    def _draw(self, text: str, done: float = 0, total: float | None = None, unit: str | None = None) -> None:
+    def _draw(self, text: str, done: float = 0, total: float | None = None, count: str = "") -> None:
         if self._bar is not None and self._bar.total != total:
             # A new one counts the time anew, and a widget gets its length when it is made.
             self.close()
@@ -258,13 +265,13 @@ class _Bar(_View):
             if total is not None:
                 # What may be cut off by the edge comes last.
                 bar = "{bar:10}" if self._file.isatty() else "{bar}"
-                count = " {n_fmt}/{total_fmt} {unit}" if unit else ""
-                form = f"{{percentage:3.0f}}%|{bar}|{count} [{{elapsed}}<{{remaining}}] {{desc}}"
+                # What it calls its unit is all that is shown of its numbers.
+                form = f"{{percentage:3.0f}}%|{bar}|{{unit}} [{{elapsed}}<{{remaining}}] {{desc}}"
             self._bar = _bar_type()(
                 desc=text,
                 total=total,
                 initial=done,
-                unit=unit or "it",
+                unit=count,
                 file=self._file,
                 dynamic_ncols=True,
                 leave=False,
@@ -272,6 +279,7 @@ class _Bar(_View):
             )
             return
         self._bar.set_description_str(text, refresh=False)
+        self._bar.unit = count
         self._bar.n = done
         self._bar.refresh()
 

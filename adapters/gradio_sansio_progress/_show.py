@@ -38,9 +38,14 @@ def show(submission: AsyncSubmissionBase | BlockingSubmission) -> Data | Corouti
     Raises:
         GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
         ImportError: the extra ``progress`` is missing.
+        TypeError: it is no submission.
     """
     if isinstance(submission, AsyncSubmissionBase):
         return _show_async(submission)
+    if not hasattr(submission, "events"):
+        raise TypeError(
+            f"show takes what app.submit(...) returns, which is still under way, not {type(submission).__name__}"
+        )
     try:
         with Display() as display:
             for event in submission.events():

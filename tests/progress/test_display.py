@@ -64,6 +64,29 @@ def test_a_bar_in_tenths() -> None:
     assert written(running(progress=0.25)) == ["running: 25%"]
 
 
+def test_bytes_as_people_read_them() -> None:
+    for index, length, shown in (
+        (0, 999, "0{}999 bytes"),
+        (512, 12_345, "0.5{}12.3 kB"),
+        (2_500_000, 12_345_678, "2.5{}12.3 MB"),
+        (12_345_678, 12_345_678, "12.3{}12.3 MB"),
+        (1_000_000, 34_560_000_000, "0.0{}34.6 GB"),
+    ):
+        uploading = running(index=index, length=length, unit="bytes", desc="cat.png")
+        assert written(uploading) == [f"cat.png: {shown.format(' of ')}"]
+        file = Tty()
+        with Display(file=file) as display:
+            display.put(uploading)
+            display.put(running(index=length, length=length, unit="bytes", desc="cat.png"))
+        assert f"| {shown.format('/')} [" in file.getvalue()
+        assert f"{shown.split('{}')[1]} [" in file.getvalue().rpartition("100%")[2]
+    assert written(running(index=2_500_000, unit="bytes", desc="cat.png")) == ["cat.png: 2.5 MB"]
+
+
+def test_many_steps_are_counted_in_full() -> None:
+    assert written(running(index=1_234_567, length=7_654_321)) == ["running: 1234567 of 7654321 steps"]
+
+
 def test_nested_bars() -> None:
     bars = (Progress(index=1, length=2, desc="outer"), Progress(index=3, length=9, desc="inner"))
     status = Status(queue=True, stage="pending", position=0, progress_data=bars)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -75,6 +75,15 @@ def test_an_interrupt_cancels(server: Loopback[GradioServer], monkeypatch: pytes
         with pytest.raises(KeyboardInterrupt):
             show(submission)
         assert submission.cancelled
+
+
+def test_what_is_no_submission(server: Loopback[GradioServer]) -> None:
+    with gradio_sansio_sync.client(server.url) as app:
+        result = app.predict("/predict", ["x"])
+    values: tuple[Any, ...] = (result, result.value, None)
+    for wrong in values:
+        with pytest.raises(TypeError, match=r"^show takes what app\.submit\(\.\.\.\) returns, .*, not \w+$"):
+            show(wrong)
 
 
 def test_without_the_extra(server: Loopback[GradioServer], monkeypatch: pytest.MonkeyPatch) -> None:
