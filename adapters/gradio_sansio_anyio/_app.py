@@ -56,7 +56,10 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
 
 
 class App(AsyncApp[Submission]):
-    """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run."""
+    """A connected app, between entering and leaving ``async with``. To be used by tasks of the same run.
+
+    Call ``predict``, ``submit``, ``download``, ``view_api`` and ``close``; all other methods carry out what the engine asks.
+    """
 
     def __init__(self, make: Callable[[float], Engine], options: Options | DuplicateOptions) -> None:
         super().__init__(options.get("limits") or Limits(), options.get("status_callback"))

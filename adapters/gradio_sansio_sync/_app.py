@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -85,7 +85,7 @@ class App(BlockingDownloads, AppBase[Submission]):
         submission = Submission(self, Inbox(bound=self._limits.job_buffer, keep=False))
         try:
             # One wait, for the end: each hand-over between threads costs as much as some messages do.
-            begin = self._beginning(submission, endpoint, payload, timeout=timeout, more=False)
+            begin = partial(submission.begin, endpoint, payload, timeout=timeout, more=False)
             self.loop.do(begin, submission.refuse)
             return submission.result()
         except BaseException:
@@ -98,22 +98,11 @@ class App(BlockingDownloads, AppBase[Submission]):
     ) -> Submission:
         submission = Submission(self, inbox)
         try:
-            self.loop.call(self._beginning(submission, endpoint, payload, **options))
+            self.loop.call(partial(submission.begin, endpoint, payload, **options))
         except BaseException:
             self.loop.post(submission.cancel_from_loop)
             raise
         return submission
-
-    def _beginning(
-        self, submission: Submission, endpoint: str | int | None, payload: Payload, **options: Any
-    ) -> Callable[[], None]:
-        """For the I/O thread. Whoever is interrupted while that does it, or after, has a submission to cancel."""
-
-        def begin() -> None:
-            submission.job = self.loop.engine.submit(endpoint, payload, now=monotonic(), **options)
-            self.loop.submissions[submission.job] = submission
-
-        return begin
 
     def view_api(self) -> ApiInfo:
         """The app's endpoints. ``str()`` of it is made for a terminal."""

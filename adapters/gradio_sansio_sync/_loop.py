@@ -142,8 +142,8 @@ class Loop(Driver):
     def _fail(self, error: LocalProtocolError) -> None:
         """A defect of ours, which the thread's own exception tells: nobody shall wait for what never comes."""
         status = Status(queue=False, stage="error", success=False, message=error.message)
-        for job, submission in self.submissions.items():
-            submission.put([JobFinished(job, status, None, error)])
-        self.submissions.clear()
+        for job, put in self.jobs.items():
+            put([JobFinished(job, status, None, error)])
+        self.jobs.clear()
         self.error: GradioError | None = error
         self.opened.set()

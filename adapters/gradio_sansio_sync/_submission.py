@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from gradio_sansio import Data, Inbox, LocalProtocolError, Payload
 from gradio_sansio.checks import check_number
@@ -38,11 +38,6 @@ class Submission(SubmissionBase):
 
     def cancel(self) -> None:
         self._call(self._loop.engine.cancel)
-
-    def cancel_from_loop(self) -> None:
-        """As ``cancel``, for the I/O thread."""
-        if self.job is not None:
-            self._loop.engine.cancel(self.job, monotonic())
 
     def send(self, payload: Payload) -> None:
         """Give the next piece of input to an endpoint that takes them while it runs (a streaming input: Gradio 5.0 and later).
@@ -93,11 +88,11 @@ class Submission(SubmissionBase):
 
     def __iter__(self) -> Iterator[Data]:
         """Each value as it comes. Raises how the job failed; a cancelled one just ends."""
-        return Values[Data](self, self._reader("data"))
+        return Values[Data](self._next, self._drop, self._reader("data"))
 
     def events(self) -> Iterator[Value]:
         """Every ``Data``, ``Status`` and ``Log`` in order; the last is the terminal status."""
-        return Values[Value](self, self._reader("data", "status", "log"))
+        return Values[Value](self._next, self._drop, self._reader("data", "status", "log"))
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +102,17 @@ class Submission(SubmissionBase):
     ) -> None:
         self.cancel()
 
-    # For the other threads.
+    # For the app.
+
+    def begin(self, endpoint: str | int | None, payload: Payload, **options: Any) -> None:
+        """For the I/O thread. Whoever is interrupted while that does it, or after, has a submission to cancel."""
+        self.job: JobId | None = self._loop.engine.submit(endpoint, payload, now=monotonic(), **options)
+        self._loop.jobs[self.job] = self._put
+
+    def cancel_from_loop(self) -> None:
+        """As ``cancel``, for the I/O thread."""
+        if self.job is not None:
+            self._loop.engine.cancel(self.job, monotonic())
 
     def refuse(self, error: BaseException) -> None:
         """The engine never took it."""
@@ -115,24 +120,26 @@ class Submission(SubmissionBase):
             self._refusal = error
             self._changed.notify_all()
 
-    def call_back(self) -> bool:
+    # For the other threads.
+
+    def _call_back(self) -> bool:
         """Make the next call that is due; False if there is none."""
         with self._lock:
             delivery = self._inbox.delivery()
             self._scheduled = delivery is not None
-        self.report()
+        self._report()
         if delivery is None:
             return False
         call(delivery.callback, delivery.value)
         return True
 
-    def next(self, reader: Reader) -> Value | None:
+    def _next(self, reader: Reader) -> Value | None:
         """Wait for the reader's next event; None at the end."""
         with self._lock:
             if not reader.ready:
                 self._loop.check()
                 self._changed.wait_for(lambda: reader.ready)
-            return self.take(reader)
+            return self._take(reader)
 
     def _prepare_calls(self, callback: Callback) -> None:
         check_plain("a callback", callback)
@@ -143,7 +150,7 @@ class Submission(SubmissionBase):
         self._changed.notify_all()
         if self._inbox.listened and not self._scheduled:
             self._scheduled = True
-            self._app.callbacks.schedule(self.call_back)
+            self._app.callbacks.schedule(self._call_back)
 
     def _consumed(self, job: JobId, n: int) -> None:
         self._loop.post(lambda: self._loop.engine.consumed(job, n, monotonic()))

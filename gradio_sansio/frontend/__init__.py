@@ -6,7 +6,7 @@
 
 from gradio_sansio.frontend.app import AppBase
 from gradio_sansio.frontend.driver import Driver, Operation
-from gradio_sansio.frontend.submission import BlockingSubmission, SubmissionBase, Values
+from gradio_sansio.frontend.submission import SubmissionBase, Values
 from gradio_sansio.frontend.tasks import A, AsyncAppBase, AsyncConnection, AsyncSubmissionBase, ChangeEvent
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "AsyncAppBase",
     "AsyncConnection",
     "AsyncSubmissionBase",
-    "BlockingSubmission",
     "ChangeEvent",
     "Driver",
     "Operation",

@@ -38,7 +38,6 @@ from gradio_sansio.events import (
     SpaceChanged,
     StatusChanged,
 )
-from gradio_sansio.frontend.submission import SubmissionBase
 from gradio_sansio.session.space import SpaceStatus
 from gradio_sansio.transfers import give_piece, read_piece
 
@@ -57,7 +56,8 @@ class Driver(ABC):
     """Have something done later, where the engine may be called. For drivers without tasks."""
 
     def __init__(self) -> None:
-        self.submissions: dict[JobId, SubmissionBase] = {}
+        self.jobs: dict[JobId, Callable[[list[JobEvent]], int]] = {}
+        """Who is told of each, and says how many bytes of it count as consumed."""
         self.downloads: dict[DownloadId, Callable[[DownloadEvent], None]] = {}
         """Who is told of each."""
         self._pumping = False
@@ -83,10 +83,10 @@ class Driver(ABC):
             self._pumping = False
 
     def _put(self, job: JobId, events: list[JobEvent]) -> None:
-        submission = self.submissions[job]
+        put = self.jobs[job]
         if isinstance(events[-1], JobFinished):
-            del self.submissions[job]
-        freed = submission.put(events)
+            del self.jobs[job]
+        freed = put(events)
         if freed:
             self.engine.consumed(job, freed, self.now())
 

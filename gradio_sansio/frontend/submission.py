@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from gradio_sansio.events import (
     JobEvent,
@@ -47,14 +47,14 @@ class SubmissionBase(ABC):
         """Undo ``on``. ``ValueError`` for an event that there isn't."""
         with self._lock:
             self._inbox.off(event, callback)
-        self.report()
+        self._report()
         return self
 
     def destroy(self) -> None:
         """Remove all callbacks. The job goes on."""
         with self._lock:
             self._inbox.destroy()
-        self.report()
+        self._report()
 
     @abstractmethod
     def cancel(self) -> None:
@@ -85,7 +85,7 @@ class SubmissionBase(ABC):
 
     # For adapters.
 
-    def put(self, events: Iterable[JobEvent]) -> int:
+    def _put(self, events: Iterable[JobEvent]) -> int:
         """Events have come. Returns the bytes that count as consumed."""
         with self._lock:
             for event in events:
@@ -94,14 +94,14 @@ class SubmissionBase(ABC):
                 self._notify()
             return self._inbox.freed()
 
-    def report(self) -> None:
+    def _report(self) -> None:
         """Let the engine know what was taken."""
         with self._lock:
             freed = self._inbox.freed()
         if freed and self.job is not None:
             self._consumed(self.job, freed)
 
-    def take(self, reader: Reader) -> Value | None:
+    def _take(self, reader: Reader) -> Value | None:
         """The reader's next event, which is at hand, or None at the end. To be called with the lock held."""
         value = reader.take()
         if value is None:
@@ -111,13 +111,13 @@ class SubmissionBase(ABC):
             self._consumed(self.job, freed)
         return value
 
-    def drop(self, reader: Reader) -> None:
+    def _drop(self, reader: Reader) -> None:
         """An iteration was dropped; this may come in the midst of anything."""
 
         def drop() -> None:
             with self._lock:
                 reader.close()
-            self.report()
+            self._report()
 
         self._soon(drop)
 
@@ -142,28 +142,21 @@ class SubmissionBase(ABC):
         """Have something done where the engine may be called, later; from anywhere, finalizers included."""
 
 
-class BlockingSubmission(Protocol):
-    """What ``Values`` needs of a submission."""
-
-    def next(self, reader: Reader) -> Value | None:
-        """Block until the reader's next event; None at the end."""
-
-    def drop(self, reader: Reader) -> None:
-        """The iteration was dropped."""
-
-
 class Values(Generic[T]):
     """An iteration over a submission whose ``next`` blocks; one that is dropped takes no more."""
 
-    def __init__(self, submission: BlockingSubmission, reader: Reader) -> None:
-        self._submission = submission
+    def __init__(
+        self, take: Callable[[Reader], Value | None], drop: Callable[[Reader], None], reader: Reader
+    ) -> None:
+        self._take = take
+        self._drop = drop
         self._reader = reader
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
-        value = self._submission.next(self._reader)
+        value = self._take(self._reader)
         if value is None:
             raise StopIteration
         return cast(T, value)
@@ -171,4 +164,4 @@ class Values(Generic[T]):
     def __del__(self) -> None:
         # An interrupt may have kept it from being one.
         with suppress(AttributeError):
-            self._submission.drop(self._reader)
+            self._drop(self._reader)

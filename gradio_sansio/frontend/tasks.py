@@ -53,6 +53,7 @@ class AsyncSubmissionBase(SubmissionBase):
         super().__init__(inbox)
         self.job: JobId | None = job
         self._driver = driver
+        driver.jobs[job] = self._put
         self._turn = 0
         """For how many values that are at hand the task may go on before others have their turn."""
         self._changed: ChangeEvent | None = None
@@ -106,11 +107,11 @@ class AsyncSubmissionBase(SubmissionBase):
 
     def __aiter__(self) -> AsyncIterator[Data]:
         """Each value as it comes. Raises how the job failed; a cancelled one just ends."""
-        return _AsyncValues[Data](self, self._reader("data"))
+        return _AsyncValues[Data](self._next, self._drop, self._reader("data"))
 
     def events(self) -> AsyncIterator[Value]:
         """Every ``Data``, ``Status`` and ``Log`` in order; the last is the terminal status."""
-        return _AsyncValues[Value](self, self._reader("data", "status", "log"))
+        return _AsyncValues[Value](self._next, self._drop, self._reader("data", "status", "log"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,7 +121,7 @@ class AsyncSubmissionBase(SubmissionBase):
     ) -> None:
         self.cancel()
 
-    async def next(self, reader: Reader) -> Value | None:
+    async def _next(self, reader: Reader) -> Value | None:
         """Wait for the reader's next event; None at the end.
 
         Every call can be cancelled. Others run at each while nothing is there yet, and at one in ``TURN`` of those that are at hand: to
@@ -135,9 +136,9 @@ class AsyncSubmissionBase(SubmissionBase):
                 await self._driver.checkpoint()
             while not reader.ready:
                 await self._change(None)
-        return self.take(reader)
+        return self._take(reader)
 
-    async def call_back(self) -> None:
+    async def _call_back(self) -> None:
         """Make the calls that are due, as they become due, until the job has ended."""
         while True:
             delivery = self._inbox.delivery()
@@ -147,12 +148,12 @@ class AsyncSubmissionBase(SubmissionBase):
                     return
                 await self._change(None)
                 continue
-            self.report()
+            self._report()
             await self._driver.call(delivery.callback, delivery.value)
 
     def _prepare_calls(self, callback: Callback) -> None:
         if not self._calling_back:
-            self._driver.start_callbacks(self.call_back)
+            self._driver.start_callbacks(self._call_back)
             self._calling_back = True
 
     async def _change(self, until: float | None) -> None:
@@ -180,21 +181,27 @@ class AsyncSubmissionBase(SubmissionBase):
 class _AsyncValues(Generic[T]):
     """An iteration over a submission; one that is dropped takes no more."""
 
-    def __init__(self, submission: AsyncSubmissionBase, reader: Reader) -> None:
-        self._submission = submission
+    def __init__(
+        self,
+        take: Callable[[Reader], Awaitable[Value | None]],
+        drop: Callable[[Reader], None],
+        reader: Reader,
+    ) -> None:
+        self._take = take
+        self._drop = drop
         self._reader = reader
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        value = await self._submission.next(self._reader)
+        value = await self._take(self._reader)
         if value is None:
             raise StopAsyncIteration
         return cast(T, value)
 
     def __del__(self) -> None:
-        self._submission.drop(self._reader)
+        self._drop(self._reader)
 
 
 A = TypeVar("A", bound=AsyncSubmissionBase)
@@ -327,7 +334,6 @@ class AsyncAppBase(AppBase[A], Driver):
     def _begin(self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any) -> A:
         job = self._usable.submit(endpoint, payload, now=self.now(), **options)
         submission = self._make_submission(job, inbox)
-        self.submissions[job] = submission
         self.pump()
         return submission
 

@@ -37,3 +37,23 @@ def test_a_missing_extra_is_named(extra: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, extra, None)
     with pytest.raises(ModuleNotFoundError, match=rf"pip install 'gradio-sansio\[{extra}\]'"):
         importlib.import_module(f"gradio_sansio_{extra}")
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_submission_has_little_that_is_not_for_its_caller(adapter: str) -> None:
+    calls = {
+        "on",
+        "off",
+        "destroy",
+        "cancel",
+        "send",
+        "end",
+        "result",
+        "events",
+        "status",
+        "done",
+        "cancelled",
+    }
+    others = {"begin", "refuse", "cancel_from_loop"} if adapter == "gradio_sansio_sync" else set()
+    module = importlib.import_module(adapter)
+    assert {name for name in dir(module.Submission) if not name.startswith("_")} == calls | others

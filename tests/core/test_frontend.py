@@ -314,7 +314,7 @@ def test_a_result_is_waited_for_and_stays() -> None:
     assert run(submission.result()).value == 1
     assert submission.done
     assert not submission.cancelled
-    assert not app.submissions
+    assert not app.jobs
 
 
 def test_a_result_is_not_waited_for_past_its_timeout() -> None:
@@ -526,7 +526,7 @@ class Blocking(SubmissionBase):
     def cancel(self) -> None:
         raise AssertionError
 
-    def next(self, reader: Reader) -> Value | None:
+    def _next(self, reader: Reader) -> Value | None:
         return reader.take()
 
     def _prepare_calls(self, callback: Callback) -> None:
@@ -544,10 +544,10 @@ class Blocking(SubmissionBase):
 
 def test_a_blocking_iteration() -> None:
     submission = Blocking(Inbox(bound=8))
-    values: Values[Data] = Values(submission, submission._reader("data"))
-    submission.put([DataReceived(JOB, data(1), 100)])
+    values: Values[Data] = Values(submission._next, submission._drop, submission._reader("data"))
+    submission._put([DataReceived(JOB, data(1), 100)])
     assert [item.value for item in values] == [1]
-    submission.put([DataReceived(JOB, data(2), 100)])
+    submission._put([DataReceived(JOB, data(2), 100)])
     del values
     gc.collect()
     # The engine hasn't taken the job yet, so there is nobody to be told of what was let go.
