@@ -206,7 +206,7 @@ class Engine:
             payload: a list, a mapping by parameter name, or None for no arguments.
             timeout: seconds until the job is cancelled and ends with ``DeadlineExceeded``.
             isolated: give the job a session of its own: nothing that happens to the others' stream touches it, nor does its cancel
-                touch them. It doesn't see the state that the app keeps for this client.
+                touch them. It doesn't see the state that the app keeps for this client, and can't call what was rendered for it.
             newest: never hold anything up for this job's sake, however slow the application is.
             more: whether further input may follow, where the endpoint takes some while it runs (``send``); else this is all.
 

@@ -36,7 +36,7 @@ class AppBase(ABC, Generic[S]):
         Args:
             endpoint: as for ``predict``, and so are ``payload`` and ``timeout``.
             isolated: give the job a session of its own. Nothing that happens to other jobs' stream touches it, nor does its cancel
-                touch them; but it doesn't see the state that the app keeps for this client.
+                touch them; but it doesn't see the state that the app keeps for this client, and can't call what was rendered for it.
             newest: where values come faster than they are taken, the newest one is enough.
 
         Raises:
