@@ -26,14 +26,17 @@ def check_flag(name: str, value: object) -> bool:
 
 
 def check_number(name: str, value: float, unit: str = "") -> float:
-    """Refuse what is no number.
+    """Refuse what is no number, or too large for a float.
 
     Raises:
-        TypeError: with the name.
+        TypeError, ValueError: with the name.
     """
     if not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number{unit}, not {type(value).__name__}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large to be a number{unit}") from None
 
 
 def check_positive(name: str, value: float, unit: str = "") -> None:
