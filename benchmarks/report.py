@@ -32,7 +32,7 @@ FLOOR: Final = "floor"
 PEERS: Final = ("@gradio/client", "gradio_client")
 INTRODUCTION: Final = """# Benchmarks
 
-Written by `make bench`; figures and the machine are those of one run. All contenders take turns within each round (A B C A B C ...),
+Written by `make bench`; figures and the machine are those of one run. All contenders take turns within each round (A B C C B A ...),
 each in a process of its own, and every result is compared with what it must be. The floor is a bare socket that sends prepared bytes
 and looks for the end of each answer; it decodes nothing. A ratio is the median of the ratios within a round. CPU is the contender's
 own, on all its threads; wall times are those of the server too, and of what else the machine did.

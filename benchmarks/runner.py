@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -40,23 +39,24 @@ Failures = dict[str, str]
 
 
 def run(cases: Sequence[Case], contenders: Sequence[Contender]) -> Iterator[tuple[Case, Samples, Failures]]:
-    """Run cases in their order, with a server for those in a row; each with its samples, and why contenders are missing."""
-    for version, group in groupby(cases, lambda case: case.version):
-        todo = list(group)
+    """Run cases in their order; each with its samples, and why contenders are missing.
+
+    Each has a server of its own, since one that has done thousands of jobs takes longer for the next (6.31.0).
+    """
+    for case in cases:
         try:
-            with serving(version) as port:
-                while todo:
-                    yield todo[0], *measure(todo[0], contenders, port)
-                    del todo[0]
+            with serving(case.version) as port:
+                found = measure(case, contenders, port)
         except OSError as error:
-            for case in todo:
-                yield case, {}, {"the server": str(error)}
+            found = {}, {"the server": str(error)}
+        yield case, *found
 
 
 def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Samples, Failures]:
-    """One case: fresh processes, a small round to warm up, then rounds in turn until there are enough, or ``BUDGET`` is spent.
+    """One case: fresh processes, a small round to warm up, then rounds until there are enough, or ``BUDGET`` is spent.
 
-    A contender that fails has no further rounds.
+    Each round is taken in the order opposite to the one before, so that what a server remembers weighs on all alike, and there are two at
+    least. A contender that fails has no further rounds.
     """
     samples: Samples = {}
     failures: Failures = {}
@@ -78,15 +78,15 @@ def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Sam
         for worker in tuple(workers):
             _ask(worker, workers, failures, case.do, url=url, **{**details, **case.warm})
         until = monotonic() + BUDGET
-        for _ in range(case.rounds):
-            for worker in tuple(workers):
+        for number in range(case.rounds):
+            for worker in tuple(workers[:: -1 if number % 2 else 1]):
                 before = link.turns if link else 0
                 figures = _ask(worker, workers, failures, case.do, url=url, **details)
                 if figures is not None:
                     if link:
                         figures["turns"] = link.turns - before
                     samples.setdefault(worker.contender.name, []).append(figures)
-            if monotonic() > until:
+            if number and monotonic() > until:
                 break
     return samples, failures
 

@@ -48,7 +48,8 @@ def _brackets(data: bytes, step: int) -> bytes:
     if b"\\" in data:
         # Pairs from the left first, so that what escapes a quote is left. Outside strings no decoder goes past a backslash.
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = data.translate(_BRACKETS, _OTHERS)
+    # Two quotes side by side change nothing for what stands around them: most strings go here.
+    marks = data.translate(_BRACKETS, _OTHERS).replace(b'""', b"")
     outside: list[bytes] = []
     within = 0
     for start in range(0, len(marks), step):
