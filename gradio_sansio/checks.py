@@ -31,7 +31,7 @@ def check_number(name: str, value: float, unit: str = "") -> float:
     Raises:
         TypeError, ValueError: with the name.
     """
-    if not hasattr(value, "__float__"):
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number{unit}, not {type(value).__name__}")
     try:
         return float(value)

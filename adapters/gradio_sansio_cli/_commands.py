@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import click
 from msgspec import structs, to_builtins
 
-from gradio_sansio import AuthError, Data, LocalProtocolError, ValidationError, __version__
+from gradio_sansio import AuthError, Data, EndpointNotFound, LocalProtocolError, ValidationError, __version__
 from gradio_sansio_cli._output import emit, emit_json
 from gradio_sansio_cli._run import NAME, Run, carry_out, with_options
 from gradio_sansio_cli._space import ask, described
@@ -105,6 +105,7 @@ class Call:
     def __init__(self, arguments: Sequence[str], endpoint: str | None) -> None:
         if endpoint is None and arguments and arguments[0].startswith("/"):
             endpoint, *arguments = arguments
+        self.first = f"/{arguments[0]}" if arguments else ""
         number = (endpoint or "").strip()
         self.endpoint: str | int | None = int(number) if number.isdecimal() and len(number) < 10 else endpoint
         self.payload: list[Any] | dict[str, Any] = payload(arguments)
@@ -116,6 +117,10 @@ class Call:
         except ValidationError as error:
             if isinstance(self.payload, dict) and error.reason.startswith("is unknown"):
                 error.message += f"; {EQUALS_SIGN}"
+            raise
+        except EndpointNotFound as error:
+            if self.endpoint is None and self.first in error.available:
+                error.message += f"; did you mean {self.first}, with its slash?"
             raise
         # There is no more for an endpoint that takes inputs while it runs; another has no such end.
         with suppress(LocalProtocolError):

@@ -56,7 +56,7 @@ class Connecting:
             base = parse_hub(self.hub)
             parsed = parse_source(source, hub=base)
         except ValueError as error:
-            raise click.UsageError(f"{error}.") from None
+            raise click.UsageError(_sentence(error)) from None
         token = self.token or (_token_of_environment() if _is_space(parsed) else None)
         try:
             check_token(token, parsed, base)
@@ -82,7 +82,7 @@ class Connecting:
         try:
             return connect()
         except ValueError as error:
-            raise click.UsageError(f"{error}.") from None
+            raise click.UsageError(_sentence(error)) from None
 
     def space_changed(self, status: SpaceStatus) -> None:
         """A Space that is waited for stands differently."""
@@ -93,6 +93,11 @@ def seconds(context: click.Context, parameter: click.Parameter, value: float | N
     if value is not None and not (value > 0 and math.isfinite(value)):
         raise click.BadParameter("must be a number above 0.", context, parameter)
     return value
+
+
+def _sentence(error: ValueError) -> str:
+    text = str(error)
+    return text if text.endswith("?") else f"{text}."
 
 
 def _is_space(source: Source) -> bool:

@@ -66,6 +66,7 @@ USAGE = {
     "option without its value": (("api", NOWHERE, "--timeout"), "--timeout"),
     "no source": (("api",), "SOURCE"),
     "no app": (("api", "nonsense"), "expected a URL"),
+    "no scheme": (("api", "127.0.0.1:9"), "did you mean http://127.0.0.1:9? See: "),
     "empty source": (("api", ""), "expected a URL"),
     "escape sequence in the source": (("api", "\x1b[31m"), "expected a URL"),
     "password in the URL": (("api", "http://user:secret@127.0.0.1:9"), "pass them as auth"),
@@ -130,6 +131,12 @@ def test_no_such_endpoint(server: Server) -> None:
     line = run("predict", server.url, "/nope").check_error(4)
     assert "/nope" in line
     assert "/evil_json" in line
+
+
+def test_an_endpoint_without_its_slash() -> None:
+    with Loopback(GradioServer([one for one in FUNCTIONS if one.name != "predict"])) as server:
+        line = run("predict", server.url, "grow", "hello").check_error(4)
+    assert line.endswith("; did you mean /grow, with its slash?")
 
 
 @pytest.mark.parametrize("number", ["-1", "99"])

@@ -55,6 +55,8 @@ def test_reasons_in_the_defaults() -> None:
 def test_each_must_be_a_number() -> None:
     with pytest.raises(TypeError, match=r"^Limits\.idle must be a number, not str$"):
         Limits(idle="60")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^Limits\.idle must be a number, not bool$"):
+        Limits(idle=True)
     with pytest.raises(ValueError, match=r"^Limits\.idle is too large to be a number$"):
         Limits(idle=10**400)
 
