@@ -36,6 +36,7 @@ class Loop(Protocol):
     def call_soon(self, action: Callable[[], object]) -> object:
         """Call from the loop, in the order of asking.
 
+        What is asked for while the loop takes its turn waits for the next one, so that sockets and timers come in between.
         May be asked from any thread and from finalizers; after the loop's end, too, when nothing is called any more.
         """
 

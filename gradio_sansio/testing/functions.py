@@ -40,7 +40,7 @@ class Function:
 
     Args:
         name: its name, without a slash; None for an unnamed one.
-        call: what it does.
+        call: what it does; no async function, since nothing here awaits it.
         queue: whether it goes through the queue.
         concurrency: how many of it run at a time.
         inputs, outputs: the types of its components.
@@ -60,6 +60,11 @@ class Function:
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
     streaming: bool = False
     timed: bool = True
+
+    def __post_init__(self) -> None:
+        if inspect.iscoroutinefunction(self.call) or inspect.isasyncgenfunction(self.call):
+            name = self.call.__name__
+            raise TypeError(f"{name} is async: write it with def, and yield Sleep(seconds) where it waits")
 
     @property
     def generator(self) -> bool:

@@ -12,7 +12,7 @@ A function is an ordinary callable that returns its output (a tuple for several)
 
 ``Render(functions)`` in place of outputs lets further endpoints appear in the session.
 
-An exception fails the job with its text. What differs between versions is decided by ``version``:
+An exception fails the job with its text, as do outputs without a JSON form. What differs between versions is decided by ``version``:
 
 * before 4.0 each job has a websocket, from 4.0 to 4.8 an event stream of its own; both ask for the data once it is the job's turn, and
   a client that leaves ends the job;
@@ -54,6 +54,17 @@ class GradioServer(App):
         version: the release of Gradio that it behaves like.
         auth: user and password of its login, if it has one.
         max_size: how many jobs may wait, in all.
+
+    Attributes:
+        requests: what it was asked, each with ``method``, ``path``, ``query``, ``headers``, ``body`` and ``json``.
+        jobs: those so far, each with ``function``, ``data`` and ``state``.
+        files: contents by path: what was uploaded, and what can be downloaded.
+        max_file_size: what it says that a file may have, in bytes.
+        answers: by path, what the next requests to it get instead of an answer of its own.
+        join_delay: seconds by which a call's admission is answered later than it takes effect.
+        cancel_delay: the same for a cancel, as where the function is in the midst of a long step.
+        silent: say nothing on any stream, heartbeats included.
+        pace: bytes that a connection sends at a time, and the seconds between.
     """
 
     def __init__(
@@ -68,22 +79,15 @@ class GradioServer(App):
         self.max_size = max_size
         self.now: float = 0.0
         self.requests: list[Request] = []
-        """All requests so far."""
         self.connections: list[ServerConnection] = []
         """Those that are open."""
         self.sessions: dict[str, ServerSession] = {}
         self.jobs: list[ServerJob] = []
-        """All jobs so far."""
         self.answers: dict[str, list[Answer]] = {}
-        """By path: what the next requests to it get instead of an answer of its own."""
         self.join_delay: float = 0.0
-        """Seconds by which a join's answer comes later than its effect."""
         self.cancel_delay: float = 0.0
-        """The same for a cancel's, as where the function is in the midst of a long step."""
         self.silent = False
-        """Say nothing on any stream, heartbeats included."""
         self.pace: tuple[int, float] | None = None
-        """Bytes that a connection sends at a time, and the seconds between."""
         self._sockets: dict[ServerConnection, Channel] = {}
         """Those that have not said what they are for."""
         self._later: list[tuple[float, int, Callable[[], None]]] = []
@@ -335,15 +339,16 @@ class GradioServer(App):
             return
         try:
             result = job.function.call(*job.data)
+            outputs = None if job.function.generator else self._outputs(job, result)
         except Exception as error:  # noqa: BLE001  # whatever it raises is its failure
             self._fail(job, error)
             return
-        if job.function.generator:
+        if outputs is None:
             assert isinstance(result, Generator)
             job.steps = result
             self._proceed(job)
         else:
-            self._complete(job, self._outputs(job, result))
+            self._complete(job, outputs)
 
     def _work(self, job: ServerJob) -> None:
         """On one input of those that stream; the last once more when there are no more."""
@@ -372,44 +377,50 @@ class GradioServer(App):
         self._work(job)
 
     def _proceed(self, job: ServerJob) -> None:
-        assert job.steps is not None
-        while job.state is JobState.RUNNING:
+        while job.state is JobState.RUNNING and job.resumes is None:
             try:
-                step = next(job.steps)
-            except StopIteration as end:
-                value = job.last if end.value is None else self._outputs(job, end.value)
-                self._complete(job, value if value is not None else [None] * len(job.function.outputs))
-                return
+                self._step(job)
             except Exception as error:  # noqa: BLE001  # as above
                 self._fail(job, error)
-                return
-            match step:
-                case Sleep():
-                    job.resumes = self.now + step.seconds
-                    return
-                case Report():
-                    bar = {
-                        "index": step.index,
-                        "length": step.length,
-                        "unit": "steps",
-                        "progress": None,
-                        "desc": step.desc,
-                    }
-                    self._tell(job, "progress", progress_data=[bar])
-                case Say():
-                    self._tell(job, "log", log=step.text, level=step.level)
-                case _:
-                    self._yield(job, self._outputs(job, step))
+
+    def _step(self, job: ServerJob) -> None:
+        assert job.steps is not None
+        try:
+            step = next(job.steps)
+        except StopIteration as end:
+            value = job.last if end.value is None else self._outputs(job, end.value)
+            self._complete(job, value if value is not None else [None] * len(job.function.outputs))
+            return
+        match step:
+            case Sleep():
+                job.resumes = self.now + step.seconds
+            case Report():
+                bar = {
+                    "index": step.index,
+                    "length": step.length,
+                    "unit": "steps",
+                    "progress": None,
+                    "desc": step.desc,
+                }
+                self._tell(job, "progress", progress_data=[bar])
+            case Say():
+                self._tell(job, "log", log=step.text, level=step.level)
+            case _:
+                self._yield(job, self._outputs(job, step))
 
     def _outputs(self, job: ServerJob, value: object) -> list[Any]:
+        """As the client will see them, whatever the function does with its objects later."""
         if isinstance(value, Render):
             if self.version >= (4, 31, 0):
                 rendered = self._rendered.setdefault(job.session, Rendered(self.functions))
                 job.rendering = {"render_config": rendered.render(job.index, value.functions)}
             return [None] * len(job.function.outputs)
-        if isinstance(value, tuple):
-            return list(cast("tuple[Any, ...]", value))  # type: ignore[redundant-cast]  # not so to pyright
-        return [value]
+        outputs = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        try:
+            return cast("list[Any]", json.loads(encode(outputs)))
+        except (TypeError, ValueError, RecursionError) as error:
+            name = job.function.name or f"function {job.index}"
+            raise TypeError(f"an output of {name} has no JSON form: {error}") from error
 
     def _yield(self, job: ServerJob, outputs: list[Any]) -> None:
         if job.reply is not None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import h11
 import pytest
 
-from gradio_sansio import Disconnected
-from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Render, Sleep, function
+from gradio_sansio import Disconnected, FileData
+from gradio_sansio.testing import Answer, Cut, Function, GradioServer, Render, Say, Sleep, function
 from gradio_sansio.testing.functions import edits
 from gradio_sansio.testing.jobs import JobState
 from tests.core.virtual import APP, World, echo
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Generator
 
     from gradio_sansio.testing import ServerConnection
 
@@ -231,6 +231,87 @@ def test_a_function_that_fails_has_quotes_before_5_2() -> None:
         server = GradioServer(APP, version=version)
         join(Client(server), 6, "no")
         assert stream(server).messages[2]["output"] == {"error": text}
+
+
+def endless() -> list[object]:
+    value: list[object] = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({1, 2}, "Object of type set is not JSON serializable"),
+        (["a", FileData(path="/tmp/x.png")], "Object of type FileData is not JSON serializable"),
+        (endless(), "Circular reference detected"),
+        ("\ud800", "'utf-8' codec can't encode"),
+    ],
+    ids=["set", "file", "endless", "surrogate"],
+)
+def test_an_output_without_a_json_form_fails_its_job(value: object, why: str) -> None:
+    def returned(_: str) -> object:
+        return value
+
+    def yielded(_: str) -> Generator[object, None, None]:
+        yield value
+
+    def last(_: str) -> Generator[object, None, object]:
+        yield "well"
+        return value
+
+    server = GradioServer([function(returned), function(yielded), function(last), Function(None, returned)])
+    client = Client(server)
+    for index in range(4):
+        join(client, index, "x")
+    errors = [
+        message["output"]["error"]
+        for message in stream(server).messages
+        if message["msg"] == "process_completed"
+    ]
+    for error, name in zip(errors, ("returned", "yielded", "last", "function 3"), strict=True):
+        assert error.startswith(f"an output of {name} has no JSON form: {why}")
+
+
+def test_a_step_that_cannot_be_taken_fails_its_job() -> None:
+    def wrong(_: str) -> Generator[object, None, None]:
+        yield Say({1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def fewer(_: str) -> Generator[object, None, None]:
+        yield "a", "b"
+        yield "a"
+
+    server = GradioServer([function(wrong), function(fewer, outputs=("textbox", "textbox"))])
+    client = Client(server)
+    for index in range(2):
+        join(client, index, "x")
+    ends = [message for message in stream(server).messages if message["msg"] == "process_completed"]
+    assert [end["success"] for end in ends] == [False, False]
+
+
+def test_what_was_yielded_is_as_it_was_then() -> None:
+    def grow(_: str) -> Generator[object, None, None]:
+        words: list[str] = []
+        for word in ("a", "b"):
+            words.append(word)
+            yield words
+
+    server = GradioServer([function(grow, outputs=("json",))])
+    join(Client(server), 0, "x")
+    sent = [message["output"]["data"] for message in stream(server).messages if "output" in message]
+    assert sent == [[["a"]], [[["add", [1], "b"]]], [["a", "b"]]]
+
+
+def test_async_functions_are_refused() -> None:
+    async def wait(text: str) -> str:
+        return text
+
+    async def count(text: str) -> AsyncGenerator[str, None]:
+        yield text
+
+    for call in (wait, count):
+        with pytest.raises(TypeError, match=f"^{call.__name__} is async"):
+            function(call)
 
 
 def state(server: GradioServer, job: int) -> JobState:
