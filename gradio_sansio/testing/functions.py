@@ -63,7 +63,7 @@ class Function:
 
     def __post_init__(self) -> None:
         if inspect.iscoroutinefunction(self.call) or inspect.isasyncgenfunction(self.call):
-            name = self.call.__name__
+            name = getattr(self.call, "__name__", self.name)
             raise TypeError(f"{name} is async: write it with def, and yield Sleep(seconds) where it waits")
 
     @property

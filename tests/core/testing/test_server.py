@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -312,6 +313,8 @@ def test_async_functions_are_refused() -> None:
     for call in (wait, count):
         with pytest.raises(TypeError, match=f"^{call.__name__} is async"):
             function(call)
+    with pytest.raises(TypeError, match=r"^wait is async"):
+        Function("wait", partial(wait, "x"))
 
 
 def state(server: GradioServer, job: int) -> JobState:
