@@ -130,6 +130,8 @@ class SharedStream:
         self._jobs: dict[str, Job] = {}
         self._event_ids: dict[JobId, str] = {}
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
+        self._untold: dict[str, int] = {}
+        """Those that no stream has told of, with their functions: they may have started after the server decided to end it."""
         self._stale = False
         """A job ended without a result: the server may have kept its last value (see ``job``)."""
         self._early_input: dict[JobId, bytes] = {}
@@ -151,8 +153,7 @@ class SharedStream:
         self._admission = Admission()
         """Those that are not joined yet."""
         self._unconfirmed: dict[int, tuple[str, float]] = {}
-        """Functions of which a kill is under way, until the server says on the stream that it is done: with the event id that it names, and
-        when that has surely come, if it ever does."""
+        """Functions with a kill under way: the event id that the server names once it is done, and when that has surely come."""
         self._suspects: set[JobId] = set()
         """Jobs that the server may have killed with another."""
         self._mailbox: dict[str, list[tuple[Message, int]]] = {}
@@ -223,20 +224,21 @@ class SharedStream:
             # Else the server's answer to the join will name the job that is to be stopped.
             return
         del self._jobs[event_id]
+        fn_index = job.endpoint.fn_index
         self._suspects.discard(job.id)
         unstoppable = self._app.config.version < (4, 31, 0) and not job.yielded
-        self._bury(
-            event_id, job.endpoint.fn_index, stop_at_start=unstoppable or job.state is not JobState.RUNNING
-        )
+        self._bury(event_id, fn_index, stop_at_start=unstoppable or job.state is not JobState.RUNNING)
         if job.state is JobState.RUNNING:
-            self._stop_running(event_id, job.endpoint.fn_index, now)
+            self._stop_running(event_id, fn_index, now)
         else:
-            self._stop_queued(event_id, job.endpoint.fn_index, now)
+            if not job.waits:
+                self._untold[event_id] = fn_index
+            self._stop_queued(event_id, fn_index, now)
         if self._isolated:
             self._drop_stream()
         elif self._paused:
             self._resume(now)
-        self._pay(job.endpoint.fn_index, now)
+        self._pay(fn_index, now)
 
     def _forget(self, job: Job) -> str | None:
         self._unheard.pop(job.id, None)
@@ -373,16 +375,22 @@ class SharedStream:
         """The server took a job that was cancelled, or lost, in the meantime."""
         self._bury(event_id, fn_index, stop_at_start=True)
         if self._state is not StreamState.CLOSED and not self._closing:
+            self._untold[event_id] = fn_index
             self._stop_queued(event_id, fn_index, now)
-        elif self._closing or self._app.config.version >= (6, 14, 0):
-            # No stream would tell of its start. First from the queue, then to be stopped if it has started: one request for both
-            # waits for what it kills, and in the meantime the job may start in its place (6.31).
-            self._ended[event_id].stop_at_start = False
-            if self._app.config.version >= (6, 14, 0):
-                self._then_kill[self._cancel(event_id, NO_FUNCTION, now)] = (event_id, fn_index)
-            else:
-                self._stop_running(event_id, fn_index, now)
         else:
+            self._stop_untold(event_id, fn_index, now)
+
+    def _stop_untold(self, event_id: str, fn_index: int, now: float) -> None:
+        """No stream would tell of its start."""
+        if self._app.config.version >= (6, 14, 0):
+            # First from the queue, then to be stopped if it has started: one request for both waits for what it kills, and in the
+            # meantime the job may start in its place (6.31).
+            self._ended[event_id].stop_at_start = False
+            self._then_kill[self._cancel(event_id, NO_FUNCTION, now)] = (event_id, fn_index)
+        elif self._closing:
+            self._ended[event_id].stop_at_start = False
+            self._stop_running(event_id, fn_index, now)
+        elif self._state is StreamState.CLOSED:
             # It can't be taken from the queue: read on, so that it is stopped when it starts.
             self._open(now)
 
@@ -439,6 +447,8 @@ class SharedStream:
                 self._lose(self._disconnected(text), now)
             else:
                 self._open(now)
+        while self._untold and not self._jobs:
+            self._stop_untold(*self._untold.popitem(), now)
 
     def _fail_forgotten(self, now: float) -> None:
         """The server has no job left. Those it had before the stream was opened, and said no end of, it has forgotten."""
@@ -564,6 +574,7 @@ class SharedStream:
         """A message of a job that has ended here."""
         ended = self._ended[event_id]
         fn_index = ended.fn_index
+        self._untold.pop(event_id, None)
         if isinstance(message, ProcessCompleted):
             # An acknowledgement (`output: {}`) says nothing: the job may have started before it was to be dequeued, and go on.
             if message.output.data is UNSET and message.output.error is UNSET:
@@ -601,7 +612,7 @@ class SharedStream:
         self._admission.started(fn_index, event_id)
         self._ended[event_id] = _Ended(fn_index, stop_at_start)
         if len(self._ended) > self._app.limits.tombstones:
-            self._ended.popitem(last=False)
+            self._untold.pop(self._ended.popitem(last=False)[0], None)
 
     def _stop_queued(self, event_id: str, fn_index: int, now: float) -> None:
         if self._app.config.version >= (6, 14, 0):

@@ -26,6 +26,7 @@ from gradio_sansio.events import AppOpened, DataReceived, JobFinished, Logged, L
 from gradio_sansio.session.dialects.shared_stream import NO_FUNCTION
 from gradio_sansio.testing import Answer, Cut
 from gradio_sansio.testing.jobs import JobState
+from tests.core.session.drive import PREDICT, Drive
 from tests.core.virtual import World
 
 if TYPE_CHECKING:
@@ -629,6 +630,61 @@ def test_cancel_of_the_only_job_while_joining() -> None:
         assert world.end(after, within=10.0).error is None
         assert world.values(after) == [0, 1]
         world.finish()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("version", [OLD, FOUR, FIVE, SIX])
+def test_cancel_of_a_job_that_started_as_the_stream_ended(
+    version: tuple[int, int, int], answered: bool
+) -> None:
+    """The server took it after it had decided to end the stream, so that nothing there tells of its start."""
+    drive = Drive(".".join(map(str, version)))
+    drive.submit("/predict", "x")
+    drive.answer({"event_id": "1"})
+    stream = drive.requests("/queue/data", "GET")[-1].exchange
+    drive.begin(stream)
+    done = {"msg": "process_completed", "event_id": "1", "output": {"data": ["x"]}, "success": True}
+    drive.write(stream, done)
+    job = drive.submit("/predict", "x")
+    join = drive.requests("/queue/join")[-1]
+    if answered:
+        drive.answer({"event_id": "2"}, to=join)
+        drive.cancel(job)
+    else:
+        drive.cancel(job)
+        drive.answer({"event_id": "2"}, to=join)
+    drive.write(stream, {"msg": "close_stream"})
+    drive.finish_stream(stream)
+    if version == SIX:
+        while waiting := [
+            request for request in drive.requests("/cancel") if request.exchange not in drive.over
+        ]:
+            drive.answer({"success": True}, to=waiting[0])
+        asked = [(post["event_id"], post["fn_index"]) for post in drive.posts("/cancel")]
+        assert asked == [("2", NO_FUNCTION), ("2", NO_FUNCTION), ("2", PREDICT)]
+    else:
+        # It can't be taken from the queue, so its start is waited for.
+        again = drive.requests("/queue/data", "GET")[-1].exchange
+        assert again != stream
+        drive.begin(again)
+        drive.write(again, {"msg": "process_generating", "event_id": "2", "output": {"data": ["x"]}})
+        assert [post["event_id"] for post in drive.posts("/reset" if version == OLD else "/cancel")] == ["2"]
+
+
+def test_two_cancels_of_jobs_that_started_as_the_stream_ended() -> None:
+    drive = Drive("5.49.1")
+    drive.submit("/predict", "x")
+    drive.answer({"event_id": "1"})
+    stream = drive.requests("/queue/data", "GET")[-1].exchange
+    drive.begin(stream)
+    for event_id in ("2", "3"):
+        job = drive.submit("/predict", "x")
+        drive.answer({"event_id": event_id}, to=drive.requests("/queue/join")[-1])
+        drive.cancel(job)
+    drive.write(stream, {"msg": "process_completed", "event_id": "1", "output": {"data": ["x"]}})
+    drive.finish_stream(stream)
+    # One stream for both.
+    assert len(drive.requests("/queue/data", "GET")) == 2
 
 
 def test_cancel_while_queued() -> None:
