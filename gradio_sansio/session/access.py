@@ -124,8 +124,7 @@ class Access:
             opening = Opening(self, self._base, self._exchanges, self._credentials, self._limits, self._auth)
             opening.start(now)
             return
-        # Apps at a URL do without all of this.
-        from gradio_sansio.session.hub import Hub  # noqa: PLC0415
+        from gradio_sansio.session.hub import Hub  # noqa: PLC0415  # only Spaces need it
 
         self._hub = Hub(self._hub_url, self._exchanges, self._timers, self._entropy, self._limits)
         if may_take_token(self._hub.url.origin):
@@ -133,7 +132,7 @@ class Access:
         if self._duplicate is None:
             self._wake(self._space, self._hub, now)
         else:
-            from gradio_sansio.session.duplication import Duplication  # noqa: PLC0415
+            from gradio_sansio.session.duplication import Duplication  # noqa: PLC0415  # few are copied
 
             space = self._space
             Duplication(self, space.name, space.path, self._duplicate, self._hub, self._actions).start(now)
@@ -210,7 +209,7 @@ class Access:
     # The inside.
 
     def _wake(self, space: Space, hub: Hub, now: float) -> None:
-        from gradio_sansio.session.waking import Waking  # noqa: PLC0415
+        from gradio_sansio.session.waking import Waking  # noqa: PLC0415  # only Spaces need it
 
         self._waking = Waking(
             self,

@@ -323,18 +323,8 @@ class Job:
             return
         self._note(output)
         self._stage = "generating"
-        time = self._board.clock.at(now)
-        status = Status(
-            queue=self.queued,
-            stage="generating",
-            success=True,
-            size=self._size,
-            position=self._position,
-            eta=number(output.average_duration),
-            time=time,
-        )
-        self._tell(status, 0)
-        self._deliver(self._outputs, size, time)
+        self._tell(self._status(now, success=True, eta=number(output.average_duration)), 0)
+        self._deliver(self._outputs, size, self._board.clock.at(now))
 
     def _may_be_edits(self, outputs: list[Any]) -> bool:
         return self._board.version < ADDRESSES and are_edits(outputs)
@@ -383,31 +373,13 @@ class Job:
             if self._outputs is None or self._outputs.values != data:
                 self._deliver(Outputs(data), size, self._board.clock.at(now))
             eta = number(output.average_duration)
-            status = Status(
-                queue=self.queued,
-                stage="complete",
-                success=True,
-                size=self._size,
-                position=self._position,
-                eta=eta,
-                time=self._board.clock.at(now),
-            )
-            self._finish(status, None)
+            self._finish(self._status(now, stage="complete", success=True, eta=eta), None)
 
     # How else it ends.
 
     def fail(self, error: GradioError, now: float) -> None:
         """End as a failure."""
-        status = Status(
-            queue=self.queued,
-            stage="error",
-            success=False,
-            size=self._size,
-            position=self._position,
-            message=error.message,
-            time=self._board.clock.at(now),
-        )
-        self._finish(status, error)
+        self._finish(self._status(now, stage="error", success=False, message=error.message), error)
 
     def cancelled(self, now: float, *, by: str) -> None:
         """End as cancelled, ``by`` whom."""
@@ -422,7 +394,7 @@ class Job:
             self._board.actions.append(JobFinished(self.id, status, self._last, error))
             self._board.finished.append(self)
             self._board.open -= 1
-            self._count_out(self.outstanding)
+            self._count(-self.outstanding)
             self._outputs = self.parcel = None
 
     def _note(self, output: Output) -> None:
@@ -443,14 +415,23 @@ class Job:
         self._board.actions.append(DataReceived(self.id, self._last, self._count_in(size)))
 
     def _status(
-        self, now: float, *, eta: float | None = None, progress_data: tuple[Progress, ...] | None = None
+        self,
+        now: float,
+        *,
+        stage: Stage | None = None,
+        success: bool | None = None,
+        eta: float | None = None,
+        message: str | None = None,
+        progress_data: tuple[Progress, ...] | None = None,
     ) -> Status:
         return Status(
             queue=self.queued,
-            stage=self._stage,
+            stage=stage or self._stage,
+            success=success,
             size=self._size,
             position=self._position,
             eta=eta,
+            message=message,
             progress_data=progress_data,
             time=self._board.clock.at(now),
         )
@@ -460,24 +441,21 @@ class Job:
 
     def _count_in(self, size: int) -> int:
         """Count an event that came as ``size`` bytes; what it counts in all."""
-        board = self._board
-        if self.outstanding > board.share:
+        if self.outstanding > self._board.share:
             # Judged by what was there before: one value may be larger than the whole bound.
-            board.full.append(self)
+            self._board.full.append(self)
         size += EVENT_SIZE
-        self.outstanding += size
-        if not self.newest:
-            board.outstanding += size
+        self._count(size)
         return size
 
-    def _count_out(self, n: int) -> None:
-        self.outstanding -= n
+    def _count(self, n: int) -> None:
+        self.outstanding += n
         if not self.newest:
-            self._board.outstanding -= n
+            self._board.outstanding += n
 
     def taken(self, n: int) -> bool:
         """The application has taken ``n`` bytes; whether the server need not be held back any more."""
-        self._count_out(n)
+        self._count(-n)
         if self.held_at is None or self.outstanding > self.held_at / 2:
             return False
         self.held_at = None

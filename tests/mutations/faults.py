@@ -56,14 +56,14 @@ FAULTS = (
     Fault(
         "what the application took is not counted",
         "session/job.py",
-        "        self._count_out(n)\n",
-        "        self._count_out(0)\n",
+        "        self._count(-n)\n",
+        "        self._count(0)\n",
         (STREAM,),
     ),
     Fault(
         "a job that ended still counts towards the bound of all",
         "session/job.py",
-        "            self._count_out(self.outstanding)\n",
+        "            self._count(-self.outstanding)\n",
         "            pass\n",
         (HOSTILE,),
     ),
