@@ -321,7 +321,8 @@ class Job:
             text = f"an edit of a streamed value doesn't fit: {error}"
             self.fail(RemoteProtocolError(text, expected="edits of the last value", seen=str(error)), now)
             return
-        self._note(output)
+        if output.render_config is not None:
+            self._note(output)
         self._stage = "generating"
         self._tell(self._status(now, success=True, eta=number(output.average_duration)), 0)
         self._deliver(self._outputs, size, self._board.clock.at(now))
@@ -445,7 +446,9 @@ class Job:
             # Judged by what was there before: one value may be larger than the whole bound.
             self._board.full.append(self)
         size += EVENT_SIZE
-        self._count(size)
+        self.outstanding += size
+        if not self.newest:
+            self._board.outstanding += size
         return size
 
     def _count(self, n: int) -> None:
