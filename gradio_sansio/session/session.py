@@ -494,7 +494,7 @@ class Session:
             case Timer.KILL | Timer.HELD:
                 for transport in self._transports.shared:
                     if isinstance(transport, SharedStream):
-                        act = transport.kill if kind is Timer.KILL else transport.release
+                        act = transport.stopping.kill if kind is Timer.KILL else transport.stopping.release
                         act(key, now)
             case Timer.SUSPECT:
                 job, transport = self._jobs[JobId(key)]

@@ -529,7 +529,7 @@ class Hostile:
                 assert transport._mail_count <= limits.mailbox
                 assert transport._mail_size <= limits.early
                 assert transport._mail_count == sum(map(len, transport._mailbox.values()))
-                assert len(transport._ended) <= limits.tombstones
+                assert len(transport.stopping._ended) <= limits.tombstones
                 assert len(transport._decoder._cut) + transport._decoder._size <= 2 * limits.event
             elif isinstance(transport, JobStreams):
                 for call in transport._calls.values():

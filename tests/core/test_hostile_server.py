@@ -294,7 +294,7 @@ def test_more_jobs_that_ended_than_are_remembered() -> None:
             peer.deliver(line)
             assert peer.finished[job].error is None
     (transport,) = peer.engine._session._transports._shared.values()
-    assert list(transport._ended) == [f"k{i}" for i in range(peer.keys - 99, peer.keys + 1)]  # type: ignore[attr-defined]
+    assert list(transport.stopping._ended) == [f"k{i}" for i in range(peer.keys - 99, peer.keys + 1)]  # type: ignore[attr-defined]
     # A late message of one that is remembered is known for that.
     peer.message(line, f"k{peer.keys}", "process_generating", output={"data": ["late"]})
     peer.deliver(line)

@@ -20,6 +20,7 @@ HOSTILE = f"{CORE}/test_engine_hostile.py"
 STREAM = f"{CORE}/session/dialects/test_shared_stream.py"
 JOB = f"{CORE}/session/test_job.py"
 SHARED = "session/dialects/shared_stream.py"
+STOPPING = "session/dialects/stopping.py"
 
 FAULTS = (
     # Spaces.
@@ -84,35 +85,35 @@ FAULTS = (
     ),
     Fault(
         "the newest tombstone goes instead of the oldest",
-        SHARED,
+        STOPPING,
         "self._ended.popitem(last=False)",
         "self._ended.popitem(last=True)",
         (f"{CORE}/session/dialects", f"{CORE}/test_hostile_server.py"),
     ),
     Fault(
         "a kill meets siblings",
-        SHARED,
-        "        elif self._may_run(fn_index) or self._admission.waiting(fn_index):\n",
+        STOPPING,
+        "        elif self._stream.may_run(fn_index) or self._admission.waiting(fn_index):\n",
         "        elif not fn_index + 1:\n",
         (STREAM,),
     ),
     Fault(
         "a kill that is owed is never done",
-        SHARED,
-        "        if fn_index in self._owed and not self._may_run(fn_index) and not self._admission.waiting(fn_index):\n",
+        STOPPING,
+        "        if fn_index in self._owed and not self._admission.waiting(fn_index):\n",
         "        if not fn_index + 1:\n",
         (STREAM,),
     ),
     Fault(
         "a kill meets the next in line",
-        SHARED,
+        STOPPING,
         "now >= max(owed.values()) and not",
         "not",
         (STREAM,),
     ),
     Fault(
         "a new job overtakes a kill under way",
-        SHARED,
+        STOPPING,
         "            self._admission.bar(fn_index)\n",
         "            pass\n",
         (f"{CORE}/session/dialects",),

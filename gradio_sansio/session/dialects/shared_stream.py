@@ -14,33 +14,13 @@ Rules, each of them measured on servers:
   ``Disconnected``, those whose join is under way as well, and nothing is submitted again.
 * A stream is never closed by us while it may be wanted again soon: the server takes that for a disconnect and clears the session's
   queue, with a delay, so that it may hit the next job. A stream that the server forgets to end stays open.
-* An ended job's id is remembered, to tell its late messages from early ones of others.
 
-Stopping a job on the server, by version:
-
-* from 4.31 on, ``/cancel`` with the function's index kills every *running* job of that session and function, and tells only the named
-  one. With an index that is not in use it kills none, but takes the named job from the queue (6.14 and later); one that runs goes
-  on. So the true index is used at once only where no other job of that function is open. Else the kill is owed: until none is, or until
-  the job is known to run and no other. For it may end by itself at any moment, and the next in line, which starts in its place, would
-  be met by the kill; the news of that is late by up to 50 ms, as the server looks for messages that often. But when a message comes,
-  whatever it is about, all that were there before come with it. So a kill is done just after one (``BURST``), and what ends soon is left
-  to do so (``HOLD``), as are functions that yield nothing. For the same reason a new job of the function is not joined while a kill is
-  under way: over another connection it could overtake that. What starts in that time all the same, in the place of one that ended by
-  itself, may have been met, of which no word comes: it is waited for no longer than for a stream (``Limits.idle``);
-* before 6.14 a job that is cancelled while queued runs all the same, and up to 5.45 its end then breaks the stream if it was
-  acknowledged. So such a job is left alone until it starts, and stopped then;
-* so it breaks if a job ends just before it is killed. The session's messages are still there then (4.44.1), and are read on;
-* before 4.31, ``/reset`` stops a generator that has yielded; from then on nothing more comes for it, and the server never ends the
-  stream. Before its first yield it changes nothing, so it comes once more then.
+How jobs are stopped on the server is the business of ``stopping``.
 """
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
 from typing import Final
-
-from msgspec import UNSET
 
 from gradio_sansio.commands import ExchangeId, Headers
 from gradio_sansio.errors import Disconnected, GradioError
@@ -48,12 +28,12 @@ from gradio_sansio.events import JobId
 from gradio_sansio.session.admission import Admission
 from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
 from gradio_sansio.session.config import Dialect
-from gradio_sansio.session.exchanges import Response, Timer
+from gradio_sansio.session.dialects.stopping import Stopping
+from gradio_sansio.session.exchanges import Response
 from gradio_sansio.session.job import Job, JobState
-from gradio_sansio.session.jsontext import BadJson, decode, encode
+from gradio_sansio.session.jsontext import BadJson, decode
 from gradio_sansio.session.messages import (
     CloseStream,
-    Estimation,
     Heartbeat,
     Message,
     ProcessCompleted,
@@ -67,13 +47,6 @@ from gradio_sansio.session.messages import (
 from gradio_sansio.session.shapes import identifier, mapping
 from gradio_sansio.session.sse import EventTooLong, SseDecoder
 from gradio_sansio.symbol import Symbol
-
-NO_FUNCTION: Final = -1
-"""A function index that no app uses."""
-HOLD: Final = 2.0
-"""Seconds that a generator may go on in the place for which others wait, before it is killed for them."""
-BURST: Final = 0.01
-"""Seconds in which the messages that the server passes on at once arrive one after the other."""
 
 
 class StreamState(Symbol):
@@ -99,16 +72,6 @@ TRANSITIONS: Final[dict[StreamState, dict[StreamInput, StreamState]]] = {
 }
 
 
-class _Ended:
-    """What is remembered of a job that ended here before it did on the server."""
-
-    __slots__ = ("fn_index", "stop_at_start")
-
-    def __init__(self, fn_index: int, stop_at_start: bool) -> None:
-        self.fn_index = fn_index
-        self.stop_at_start = stop_at_start
-
-
 class SharedStream:
     """One session: its joins, its stream and its jobs."""
 
@@ -116,7 +79,6 @@ class SharedStream:
         self._app = app
         self._session_hash = session_hash
         self._isolated = isolated
-        self._closing = False
         self._diffs = app.config.dialect is not Dialect.SSE_V1
         self._state = StreamState.CLOSED
         self._stream: ExchangeId | None = None
@@ -129,11 +91,6 @@ class SharedStream:
         self._joining: dict[ExchangeId, Job] = {}
         self._jobs: dict[str, Job] = {}
         self._event_ids: dict[JobId, str] = {}
-        self._ended: OrderedDict[str, _Ended] = OrderedDict()
-        self._untold: dict[str, int] = {}
-        """Those that no stream has told of, with their functions: they may have started after the server decided to end it."""
-        self._stale = False
-        """A job ended without a result: the server may have kept its last value (see ``job``)."""
         self._early_input: dict[JobId, bytes] = {}
         """The latest input for jobs whose join has not been answered yet."""
         self._ending_input: set[JobId] = set()
@@ -142,20 +99,10 @@ class SharedStream:
         """Input under way, or word that there is no more."""
         self._unheard: dict[JobId, tuple[ProcessStreaming, int] | None] = {}
         """Those whose server goes on after that word, with the value that came since and its size."""
-        self._then_kill: dict[ExchangeId, tuple[str, int]] = {}
-        """Requests to dequeue a job, with the job that is to be killed after the answer."""
-        self._dequeuing: dict[ExchangeId, tuple[str, int]] = {}
-        """Requests to dequeue a job, with it and its function."""
-        self._owed: dict[int, dict[str, float]] = {}
-        """By function: the event ids of those that are still to be killed, and from when on."""
-        self._killing: dict[ExchangeId, int] = {}
-        """Kills under way, with the function."""
         self._admission = Admission()
         """Those that are not joined yet."""
-        self._unconfirmed: dict[int, tuple[str, float]] = {}
-        """Functions with a kill under way: the event id that the server names once it is done, and when that has surely come."""
-        self._suspects: set[JobId] = set()
-        """Jobs that the server may have killed with another."""
+        self.stopping: Stopping = Stopping(app, session_hash, self._admission, self, isolated=isolated)
+        """What becomes of jobs that have ended here."""
         self._mailbox: dict[str, list[tuple[Message, int]]] = {}
         self._mail_count = 0
         self._mail_size = 0
@@ -164,9 +111,10 @@ class SharedStream:
 
     def submit(self, job: Job, now: float) -> None:
         self._admission.hold(job)
-        self._admit(job.endpoint.fn_index, now)
+        self.let_in(job.endpoint.fn_index, now)
 
-    def _admit(self, fn_index: int, now: float) -> None:
+    def let_in(self, fn_index: int, now: float) -> None:
+        """Join those that are due."""
         for job in self._admission.due(fn_index):
             self._join(job, now)
 
@@ -224,21 +172,12 @@ class SharedStream:
             # Else the server's answer to the join will name the job that is to be stopped.
             return
         del self._jobs[event_id]
-        fn_index = job.endpoint.fn_index
-        self._suspects.discard(job.id)
-        unstoppable = self._app.config.version < (4, 31, 0) and not job.yielded
-        self._bury(event_id, fn_index, stop_at_start=unstoppable or job.state is not JobState.RUNNING)
-        if job.state is JobState.RUNNING:
-            self._stop_running(event_id, fn_index, now)
-        else:
-            if not job.waits:
-                self._untold[event_id] = fn_index
-            self._stop_queued(event_id, fn_index, now)
+        self.stopping.withdrawn(event_id, job, now)
         if self._isolated:
-            self._drop_stream()
+            self.drop_stream()
         elif self._paused:
             self._resume(now)
-        self._pay(fn_index, now)
+        self.stopping.pay(job.endpoint.fn_index, now)
 
     def _forget(self, job: Job) -> str | None:
         self._unheard.pop(job.id, None)
@@ -246,16 +185,8 @@ class SharedStream:
 
     def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn. Joins under way are still stopped as they are answered."""
-        self._closing = True
-        self._drop_stream()
-        # Those that were cancelled while they waited may have started, and nobody will say so any more.
-        under_way = {fn_index for _, fn_index in self._dequeuing.values()}
-        for event_id, ended in self._ended.items():
-            if ended.stop_at_start and ended.fn_index not in under_way:
-                self._stop_running(event_id, ended.fn_index, now)
-                if self._app.config.version >= (4, 31, 0):
-                    # That stops all that run of the function.
-                    under_way.add(ended.fn_index)
+        self.drop_stream()
+        self.stopping.close(now)
 
     @property
     def idle(self) -> bool:
@@ -285,25 +216,7 @@ class SharedStream:
         if exchange in self._feeding:
             self._fed(self._feeding.pop(exchange), result, now)
             return
-        if exchange in self._killing:
-            fn_index = self._killing.pop(exchange)
-            if fn_index in self._unconfirmed:
-                self._unconfirmed[fn_index] = self._unconfirmed[fn_index][0], now + self._app.limits.grace
-            if fn_index not in self._killing.values():
-                self.release(fn_index, now)
-        job = self._joining.pop(exchange, None)
-        if job is None:
-            # The answer to a cancel: whatever it says, the job has ended here.
-            if isinstance(result, GradioError):
-                self._app.log("info", f"cancelling on the server failed: {result}")
-            ended = self._then_kill.pop(exchange, None)
-            dequeued = self._dequeuing.pop(exchange, None)
-            if dequeued is not None and (self._closing or self._isolated):
-                # It may have started before.
-                ended = dequeued
-            if ended is not None:
-                self._stop_running(*ended, now)
-            return
+        job = self._joining.pop(exchange)
         event_id = self._joined(job, result, now)
         early_input = self._early_input.pop(job.id, None)
         self._admission.answered(job.endpoint.fn_index)
@@ -316,8 +229,8 @@ class SharedStream:
                 self.send(job, early_input, now)
             self._end_input(job.id, now)
         # It may have been the one that a kill waited for.
-        self._pay(job.endpoint.fn_index, now)
-        self._admit(job.endpoint.fn_index, now)
+        self.stopping.pay(job.endpoint.fn_index, now)
+        self.let_in(job.endpoint.fn_index, now)
         if not self._joining:
             # What nobody asked for by now is for nobody.
             self._empty_mailbox()
@@ -347,7 +260,7 @@ class SharedStream:
             job.fail(not_understood("answer to join", str(error)), now)
             return None
         event_id = identifier(mapping(value).get("event_id"))
-        if event_id is None or event_id in self._jobs or event_id in self._ended:
+        if event_id is None or event_id in self._jobs or event_id in self.stopping:
             job.fail(not_understood("answer to join", "it has no event id of its own"), now)
             return None
         return event_id
@@ -357,9 +270,11 @@ class SharedStream:
         self._mail_count -= len(mail)
         self._mail_size -= sum(size for _, size in mail)
         if job.ended:
-            self._register_ended(event_id, job.endpoint.fn_index, now)
+            self.stopping.joined(
+                event_id, job.endpoint.fn_index, now, read=self._state is not StreamState.CLOSED
+            )
             for message, _ in mail:
-                self._late(event_id, message, now)
+                self.stopping.told_late(event_id, message, now)
             return
         job.accepted()
         self._jobs[event_id] = job
@@ -371,30 +286,12 @@ class SharedStream:
         if event_id in self._jobs and self._state is StreamState.CLOSED:
             self._open(now)
 
-    def _register_ended(self, event_id: str, fn_index: int, now: float) -> None:
-        """The server took a job that was cancelled, or lost, in the meantime."""
-        self._bury(event_id, fn_index, stop_at_start=True)
-        if self._state is not StreamState.CLOSED and not self._closing:
-            self._untold[event_id] = fn_index
-            self._stop_queued(event_id, fn_index, now)
-        else:
-            self._stop_untold(event_id, fn_index, now)
-
-    def _stop_untold(self, event_id: str, fn_index: int, now: float) -> None:
-        """No stream would tell of its start."""
-        if self._app.config.version >= (6, 14, 0):
-            # First from the queue, then to be stopped if it has started: one request for both waits for what it kills, and in the
-            # meantime the job may start in its place (6.31).
-            self._ended[event_id].stop_at_start = False
-            self._then_kill[self._cancel(event_id, NO_FUNCTION, now)] = (event_id, fn_index)
-        elif self._closing:
-            self._ended[event_id].stop_at_start = False
-            self._stop_running(event_id, fn_index, now)
-        elif self._state is StreamState.CLOSED:
-            # It can't be taken from the queue: read on, so that it is stopped when it starts.
-            self._open(now)
-
     # The stream.
+
+    def read_on(self, now: float) -> None:
+        """Have it open, though no job needs it."""
+        if self._state is StreamState.CLOSED:
+            self._open(now)
 
     def _open(self, now: float) -> None:
         self._step(StreamInput.WANTED)
@@ -424,9 +321,7 @@ class SharedStream:
         except BadJson as error:
             self._lose(not_understood("message", str(error)), now)
             return
-        for fn_index, owed in self._owed.items():
-            if now >= max(owed.values()) and not self._app.timers.armed(Timer.KILL, fn_index):
-                self._app.timers.arm(Timer.KILL, fn_index, now + BURST)
+        self.stopping.all_read(now)
         if too_long:
             self._lose(too_much(f"an event of more than {self._app.limits.event} bytes (Limits.event)"), now)
 
@@ -447,36 +342,35 @@ class SharedStream:
                 self._lose(self._disconnected(text), now)
             else:
                 self._open(now)
-        while self._untold and not self._jobs:
-            self._stop_untold(*self._untold.popitem(), now)
+        if not self._jobs:
+            self.stopping.stream_ended(now)
 
     def _fail_forgotten(self, now: float) -> None:
         """The server has no job left. Those it had before the stream was opened, and said no end of, it has forgotten."""
         for event_id in self._read_for & self._jobs.keys():
             job = self._jobs.pop(event_id)
             self._forget(job)
-            self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
+            self.stopping.bury(event_id, job.endpoint.fn_index)
             job.fail(self._disconnected("the server ended the event stream and has forgotten the job"), now)
-            self._pay(job.endpoint.fn_index, now)
+            self.stopping.pay(job.endpoint.fn_index, now)
 
     def _lose(self, error: GradioError, now: float) -> None:
         """The session's jobs are lost, all of them."""
-        self._drop_stream()
+        self.drop_stream()
         jobs = [*self._jobs.values(), *self._joining.values()]
         for event_id, job in self._jobs.items():
-            self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
+            self.stopping.bury(event_id, job.endpoint.fn_index)
         self._jobs.clear()
         self._event_ids.clear()
         self._unheard.clear()
-        self._owed.clear()
-        self._unconfirmed.clear()
-        self._suspects.clear()
+        self.stopping.lost()
         self._empty_mailbox()
         self._fruitless = 0
         for job in jobs:
             job.fail(error, now)
 
-    def _drop_stream(self) -> None:
+    def drop_stream(self) -> None:
+        """Nobody needs it any more."""
         if self._stream is not None:
             self._app.exchanges.abort(self._stream)
             self._stream = None
@@ -506,8 +400,8 @@ class SharedStream:
                 if self._state is StreamState.OPEN:
                     self._step(StreamInput.CLOSE_STREAM)
                 return
-            case UnexpectedError(event_id=None) if self._ended_twice(message):
-                self._drop_stream()
+            case UnexpectedError(event_id=None) if self.stopping.ended_twice(message):
+                self.drop_stream()
                 if self._jobs:
                     self._open(now)
                 return
@@ -520,23 +414,25 @@ class SharedStream:
                 pass
         if event_id is None:
             self._app.log("debug", f"a message for no job: {kind_of(message)}")
-        elif event_id in self._ended:
-            self._late(event_id, message, now)
+        elif event_id in self.stopping:
+            self.stopping.told_late(event_id, message, now)
         elif self._joining:
             self._keep(event_id, message, size, now)
         else:
             self._app.log("debug", f"a message for an unknown job: {kind_of(message)}")
 
-    def _ended_twice(self, message: UnexpectedError) -> bool:
-        """The server broke the stream over a job that ended by itself just before it was stopped: what it says is the job's id."""
-        said = message.message
-        return (
-            (4, 31, 0) <= self._app.config.version < (5, 46, 0)
-            and isinstance(said, str)
-            and said.strip("'") in self._ended
-        )
-
     def _tell(self, event_id: str, job: Job, message: Message, size: int, now: float) -> None:
+        if (
+            type(message) is ProcessGenerating
+            and job.state is JobState.RUNNING
+            and not self.stopping.concerned
+        ):
+            # One more value, as most messages are: nothing follows from it, unless the job fails over it.
+            job.generating(
+                message.output, message.success, size, now, diffs=self._diffs, stale=self.stopping.stale
+            )
+            if not job.ended:
+                return
         waited = job.waits
         told: Message | None = message
         if job.id in self._unheard and isinstance(message, ProcessStreaming):
@@ -545,51 +441,23 @@ class SharedStream:
             pass
         elif isinstance(message, UnexpectedError):
             job.fail(self._disconnected(f"the server gave the job up ({str(message.message)[:200]})"), now)
-        elif not job.told(told, size, now, diffs=self._diffs, stale=self._stale):
+        elif not job.told(told, size, now, diffs=self._diffs, stale=self.stopping.stale):
             self._app.log("debug", f"an unknown message: {kind_of(message)}")
-        if job.id in self._suspects:
-            self._suspects.remove(job.id)
-            self._app.timers.disarm(Timer.SUSPECT, job.id)
-        elif waited and not job.waits and self._may_be_killed(job.endpoint.fn_index, now):
-            # It began in the place of one that ended by itself meanwhile, so the kill may have met it, and that is silent.
-            self._suspects.add(job.id)
-            self._app.timers.arm(Timer.SUSPECT, job.id, now + self._app.limits.idle)
+        self.stopping.told(job, waited, now)
         if job.ended:
             fn_index = job.endpoint.fn_index
             del self._jobs[event_id]
             self._forget(job)
-            self._bury(event_id, fn_index, stop_at_start=False, whole=job.succeeded)
+            self.stopping.bury(event_id, fn_index, whole=job.succeeded)
             if not isinstance(message, (ProcessCompleted, UnexpectedError)):
                 # It ended here on account of what it said, and goes on there.
-                self._stop_running(event_id, fn_index, now)
+                self.stopping.stop_running(event_id, fn_index, now)
         elif job.waits:
             self._admission.waits(job.endpoint.fn_index, event_id)
         elif waited:
             self._admission.started(job.endpoint.fn_index, event_id)
-            self._admit(job.endpoint.fn_index, now)
-        if self._owed:
-            self._pay(job.endpoint.fn_index, now)
-
-    def _late(self, event_id: str, message: Message, now: float) -> None:
-        """A message of a job that has ended here."""
-        ended = self._ended[event_id]
-        fn_index = ended.fn_index
-        self._untold.pop(event_id, None)
-        if isinstance(message, ProcessCompleted):
-            # An acknowledgement (`output: {}`) says nothing: the job may have started before it was to be dequeued, and go on.
-            if message.output.data is UNSET and message.output.error is UNSET:
-                if self._unconfirmed.get(fn_index, ("",))[0] == event_id:
-                    del self._unconfirmed[fn_index]
-            else:
-                ended.stop_at_start = False
-                self._settle(event_id, fn_index)
-        elif isinstance(message, Estimation):
-            pass
-        elif ended.stop_at_start and (
-            self._app.config.version >= (4, 31, 0) or isinstance(message, ProcessGenerating)
-        ):
-            ended.stop_at_start = False
-            self._stop_running(event_id, fn_index, now)
+            self.let_in(job.endpoint.fn_index, now)
+        self.stopping.pay(job.endpoint.fn_index, now)
 
     def _keep(self, event_id: str, message: Message, size: int, now: float) -> None:
         """Put a message aside until the join that it belongs to is answered."""
@@ -605,58 +473,9 @@ class SharedStream:
         self._mailbox.clear()
         self._mail_count = self._mail_size = 0
 
-    # Stopping jobs on the server.
+    # What `Stopping` asks.
 
-    def _bury(self, event_id: str, fn_index: int, *, stop_at_start: bool, whole: bool = False) -> None:
-        self._stale = self._stale or not whole
-        self._admission.started(fn_index, event_id)
-        self._ended[event_id] = _Ended(fn_index, stop_at_start)
-        if len(self._ended) > self._app.limits.tombstones:
-            self._untold.pop(self._ended.popitem(last=False)[0], None)
-
-    def _stop_queued(self, event_id: str, fn_index: int, now: float) -> None:
-        if self._app.config.version >= (6, 14, 0):
-            self._dequeuing[self._cancel(event_id, NO_FUNCTION, now)] = (event_id, fn_index)
-
-    def _stop_running(self, event_id: str, fn_index: int, now: float) -> None:
-        if self._app.config.version < (4, 31, 0):
-            self._app.post(self, "/reset", encode({"event_id": event_id}), now)
-        elif self._may_run(fn_index) or self._admission.waiting(fn_index):
-            self._owed.setdefault(fn_index, {}).setdefault(event_id, now + self._patience(fn_index))
-        else:
-            self._owed.pop(fn_index, None)
-            self._kill(event_id, fn_index, now)
-        if self._isolated:
-            # Nobody else will want the stream, and some versions would never end it.
-            self._drop_stream()
-
-    def _pay(self, fn_index: int, now: float) -> None:
-        """Do the kill that is owed, if that harms nobody any more.
-
-        A job that waits counts too: the end of its sibling, of which we have just heard, may have let it start.
-        """
-        if fn_index in self._owed and not self._may_run(fn_index) and not self._admission.waiting(fn_index):
-            self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
-
-    def _settle(self, event_id: str, fn_index: int) -> None:
-        """A job has ended by itself, and is not to be killed any more."""
-        owed = self._owed.get(fn_index, {})
-        owed.pop(event_id, None)
-        if not owed:
-            self._owed.pop(fn_index, None)
-
-    def kill(self, fn_index: int, now: float) -> None:
-        """All that the server knew a moment ago is known: what is owed can be paid where other jobs only wait."""
-        if fn_index in self._owed and not self._may_run(fn_index):
-            self._kill(next(reversed(self._owed.pop(fn_index))), fn_index, now)
-
-    def _patience(self, fn_index: int) -> float:
-        """Seconds that a job may go on in the place for which others wait, before it is killed for them."""
-        dependency = self._app.config.dependencies.get(fn_index)
-        # A function in a thread can't be stopped, so that a kill would only endanger the next in line.
-        return HOLD if dependency is None or dependency.generator else math.inf
-
-    def _may_run(self, fn_index: int) -> bool:
+    def may_run(self, fn_index: int) -> bool:
         """Whether a job of the function runs, or may have started without our knowing yet."""
         return any(
             job.endpoint.fn_index == fn_index and not job.ended and not job.waits
@@ -664,37 +483,12 @@ class SharedStream:
             for job in jobs.values()
         )
 
-    def _kill(self, event_id: str, fn_index: int, now: float) -> None:
-        """Stop all that runs of a function. The answer comes when it has ended, which may take long; the kill itself is done at once."""
-        self._app.timers.disarm(Timer.KILL, fn_index)
-        exchange = self._cancel(event_id, fn_index, now)
-        if not self._isolated:
-            self._killing[exchange] = fn_index
-            self._admission.bar(fn_index)
-            self._app.timers.arm(Timer.HELD, fn_index, now + self._app.limits.grace)
-            self._unconfirmed[fn_index] = event_id, math.inf
-
-    def _may_be_killed(self, fn_index: int, now: float) -> bool:
-        """Whether a job of the function that has just started may have done so before a kill."""
-        _, until = self._unconfirmed.get(fn_index, ("", 0.0))
-        return now < until
-
     def suspected(self, job: Job, now: float) -> None:
         """A job that a kill may have met has said nothing for long."""
         event_id = self._event_ids[job.id]
         self._forget(job)
         del self._jobs[event_id]
-        self._bury(event_id, job.endpoint.fn_index, stop_at_start=False)
-        self._suspects.discard(job.id)
+        self.stopping.bury(event_id, job.endpoint.fn_index)
+        self.stopping.clear(job)
         text = "the server may have stopped the job together with another of its function that was cancelled"
         job.fail(self._disconnected(text), now)
-
-    def release(self, fn_index: int, now: float) -> None:
-        """A kill has been done: what was held back for it can be joined."""
-        self._app.timers.disarm(Timer.HELD, fn_index)
-        self._admission.unbar(fn_index)
-        self._admit(fn_index, now)
-
-    def _cancel(self, event_id: str, fn_index: int, now: float) -> ExchangeId:
-        body = {"event_id": event_id, "session_hash": self._session_hash, "fn_index": fn_index}
-        return self._app.post(self, "/cancel", encode(body), now)

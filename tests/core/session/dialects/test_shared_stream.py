@@ -23,7 +23,7 @@ from gradio_sansio import (
 )
 from gradio_sansio.commands import PauseReading, ResumeReading
 from gradio_sansio.events import AppOpened, DataReceived, JobFinished, Logged, LogReceived, StatusChanged
-from gradio_sansio.session.dialects.shared_stream import NO_FUNCTION
+from gradio_sansio.session.dialects.stopping import NO_FUNCTION
 from gradio_sansio.testing import Answer, Cut
 from gradio_sansio.testing.jobs import JobState
 from tests.core.session.drive import PREDICT, Drive
@@ -1198,7 +1198,7 @@ def test_tombstones_are_bounded() -> None:
     for job in jobs:
         world.end(job)
     stream = next(iter(world.engine._session._transports._shared.values()))
-    assert len(stream._ended) == 3  # type: ignore[attr-defined]
+    assert len(stream.stopping._ended) == 3  # type: ignore[attr-defined]
 
 
 def test_a_timeout_cancels() -> None:
