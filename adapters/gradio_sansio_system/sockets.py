@@ -212,7 +212,12 @@ class SelectorSockets(Sockets):
     def poll(self) -> None:
         """Wait for what comes first, sockets, posts or the engine's deadline, and do all that is due then."""
         driver = self._driver
-        ready = self._selector.select(self._patience())
+        deadline = driver.engine.deadline
+        self._asleep = True
+        patience = (
+            0.0 if self._todo else LONG if deadline is None else min(LONG, max(0.0, deadline - monotonic()))
+        )
+        ready = self._selector.select(patience)
         self._asleep = False
         for key, mask in ready:
             if key.data is None:
@@ -223,7 +228,7 @@ class SelectorSockets(Sockets):
         for _ in range(len(self._todo)):
             self._todo.popleft()()
             driver.pump()
-        deadline = driver.engine.deadline
+        # What came may have moved it, which makes this tick an early one at most.
         if deadline is not None and deadline <= (now := monotonic()):
             driver.engine.tick(max(now, deadline))
             driver.pump()
@@ -253,10 +258,3 @@ class SelectorSockets(Sockets):
         while self._todo:
             self._todo.popleft()()
         self._resources.close()
-
-    def _patience(self) -> float:
-        self._asleep = True
-        if self._todo:
-            return 0.0
-        deadline = self._driver.engine.deadline
-        return LONG if deadline is None else min(LONG, max(0.0, deadline - monotonic()))

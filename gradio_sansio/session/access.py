@@ -21,6 +21,7 @@ from gradio_sansio.errors import ConnectError, DeadlineExceeded, GradioError
 from gradio_sansio.events import Event, JobId
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
+from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.config import Config
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.duplicate import Duplicate
@@ -198,9 +199,9 @@ class Access:
         assert self._hub is not None
         self._wake(Space(space, f"/spaces/{space}", None), self._hub, now)
 
-    def opened(self, address: Address, config: Config, info: object, now: float) -> None:
+    def opened(self, address: Address, config: Config, description: Description, now: float) -> None:
         self._unlimit()
-        self._owner.opened(address, config, info, now)
+        self._owner.opened(address, config, description, now)
 
     def not_opened(self, error: GradioError, now: float) -> None:
         self._unlimit()

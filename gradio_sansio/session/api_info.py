@@ -7,11 +7,13 @@ config's to say; a description that is missing is derived from the config's comp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct, field
 
 from gradio_sansio.session.config import Component, Config, Dependency
+from gradio_sansio.session.jsontext import BadJson, decode
 from gradio_sansio.session.shapes import mapping, mappings, text
 
 
@@ -106,6 +108,22 @@ class ApiInfo(Struct, frozen=True):
 
     def __str__(self) -> str:
         return "\n\n".join(str(endpoint) for endpoint in self) or "(no endpoint)"
+
+
+class Description:
+    """What an app says of its endpoints at ``/info``. Decoded when that is needed first, so not for whoever only opens an app."""
+
+    def __init__(self, text: bytes, depth: int) -> None:
+        self._text = text
+        self._depth = depth
+
+    @cached_property
+    def value(self) -> object:
+        """The JSON, or None where there is none that can be read."""
+        try:
+            return decode(self._text, depth=self._depth)
+        except BadJson:
+            return None
 
 
 def endpoints_of(config: Config, info: object) -> dict[int, Endpoint]:

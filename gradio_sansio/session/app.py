@@ -20,7 +20,7 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import Event, Logged
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
-from gradio_sansio.session.api_info import Endpoint
+from gradio_sansio.session.api_info import Description, Endpoint
 from gradio_sansio.session.arguments import Payload, bind, parameters_of_inputs
 from gradio_sansio.session.config import Config, Dependency
 from gradio_sansio.session.endpoints import Endpoints
@@ -39,9 +39,7 @@ class App(Struct):
     address: Address
     config: Config
     """It grows with what is rendered while the app is used; so do the endpoints."""
-    endpoints: Endpoints
-    info: object
-    """The API's description as the server sent it, or None."""
+    description: Description
     limits: Limits
     exchanges: Exchanges
     actions: list[ExchangeCommand | Event]
@@ -50,6 +48,19 @@ class App(Struct):
     take_back: Callable[[Job, Response | GradioError, float], bool]
     """To be asked about a call that was refused, before it fails: whether it waits for its Space to run, and is made again then."""
     files: Files
+    _endpoints: Endpoints | None = None
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """What can be called."""
+        if self._endpoints is None:
+            self._endpoints = Endpoints(self.config, self.description.value)
+        return self._endpoints
+
+    def rendered(self, config: Config) -> None:
+        """Its config has grown."""
+        self._endpoints = Endpoints(config, self.description.value, self.endpoints.lasting)
+        self.config = config
 
     def arguments(
         self, endpoint: Endpoint, dependency: Dependency, payload: Payload

@@ -14,6 +14,7 @@ from gradio_sansio.commands import ExchangeId, Redirects
 from gradio_sansio.errors import AuthError, GradioError, RemoteProtocolError
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
+from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.config import Config, NotAConfig, parse_config
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.exchanges import Exchanges, Response
@@ -59,7 +60,7 @@ _SCRIPT_END: Final = b"</script>"
 class OpeningOwner(Protocol):
     """Who is told how it went."""
 
-    def opened(self, address: Address, config: Config, info: object, now: float) -> None: ...
+    def opened(self, address: Address, config: Config, description: Description, now: float) -> None: ...
     def not_opened(self, error: GradioError, now: float) -> None: ...
 
 
@@ -184,14 +185,9 @@ class Opening:
 
     def _info_answered(self, result: Response | GradioError, now: float) -> None:
         assert self._config is not None
-        info: object = None
-        if isinstance(result, Response) and result.status == 200:
-            try:
-                info = decode(result.body, depth=self._limits.json_depth)
-            except BadJson:
-                info = None
-        self._step(OpeningInput.OK if info is not None else OpeningInput.OTHER)
-        self._owner.opened(self._address, self._config, info, now)
+        text = result.body if isinstance(result, Response) and result.status == 200 else b""
+        self._step(OpeningInput.OK if text else OpeningInput.OTHER)
+        self._owner.opened(self._address, self._config, Description(text, self._limits.json_depth), now)
 
     def _rebase(self, final: Url) -> None:
         old, new = self._address.base.origin, final.origin

@@ -23,7 +23,7 @@ from gradio_sansio.guard import Guard
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.access import Access, check_duplicate, check_space
 from gradio_sansio.session.address import Address
-from gradio_sansio.session.api_info import ApiInfo
+from gradio_sansio.session.api_info import ApiInfo, Description
 from gradio_sansio.session.app import App
 from gradio_sansio.session.arguments import Payload
 from gradio_sansio.session.config import Config, Dependency, rendered
@@ -32,7 +32,6 @@ from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.downloads import Downloads
 from gradio_sansio.session.duplicate import Duplicate
-from gradio_sansio.session.endpoints import Endpoints
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.files import Files, Parcel
 from gradio_sansio.session.job import Job, JobBoard, JobState
@@ -515,15 +514,14 @@ class Session:
 
     # What the opening reports.
 
-    def opened(self, address: Address, config: Config, info: object, now: float) -> None:
+    def opened(self, address: Address, config: Config, description: Description, now: float) -> None:
         first = self._app is None
         if self._app is None or self._app.config.raw != config.raw:
             self._transports.retire()
             self._app = App(
                 address,
                 config,
-                Endpoints(config, info),
-                info,
+                description,
                 self._limits,
                 self._exchanges,
                 self._actions,
@@ -649,7 +647,7 @@ class Session:
         if config is None:
             app.log("debug", "what an app rendered is not understood")
         else:
-            app.config, app.endpoints = config, Endpoints(config, app.info, app.endpoints.lasting)
+            app.rendered(config)
 
     def _hold(self, job: Job, now: float) -> None:
         """The application takes a job's events more slowly than they come."""

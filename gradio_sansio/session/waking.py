@@ -32,6 +32,7 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import Event, SpaceChanged
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
+from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.config import Config
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
@@ -208,12 +209,12 @@ class Waking:
         # What a Space says while it wakes is a page for people.
         self._call = None
 
-    def opened(self, address: Address, config: Config, info: object, now: float) -> None:
+    def opened(self, address: Address, config: Config, description: Description, now: float) -> None:
         self._step(WakingInput.OPENED)
         self.stop()
         if self._told is not None:
             self._tell(read_stage(self._stage)[0])
-        self._owner.opened(address, config, info, now)
+        self._owner.opened(address, config, description, now)
 
     def not_opened(self, error: GradioError, now: float) -> None:
         self._no_app = error

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import h11
 from msgspec import Struct
@@ -26,9 +26,14 @@ from msgspec import Struct
 from gradio_sansio.commands import Headers
 from gradio_sansio.errors import RemoteProtocolError
 
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
 PIECE: Final = 256 * 1024
 """How much of a request's body is handed to a connection at a time."""
 
+ALIKE: Final = 4
+"""How many heads of requests are kept."""
 _SHOWN: Final = 40
 _CHUNK: Final = re.compile(rb"\r\n(0*[1-9a-fA-F][0-9a-fA-F]{0,7})\r\n")
 """The end of a chunk and the beginning of the next; not of the last one, and without extensions."""
@@ -114,6 +119,7 @@ class Http11:
         "_ordinary",
         "_peer",
         "_remaining",
+        "_requests",
         "_rest",
         "_start",
         "_unwraps",
@@ -123,6 +129,8 @@ class Http11:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=header_limit)
         self._peer = peer
         self._limit = header_limit
+        # Heads that were sent: those of an app's calls are alike.
+        self._requests: dict[Hashable, h11.Request] = {}
         # Of a body that was at hand: what has not been handed out.
         self._rest: memoryview | None = None
         self._remaining: int | None = 0
@@ -347,8 +355,15 @@ class Http11:
 
     def _send_head(self, method: str, target: str, headers: list[tuple[str, str]]) -> list[bytes]:
         self._ordinary = method not in ("HEAD", "CONNECT")
-        fields = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
-        return self._send(h11.Request(method=method, target=target, headers=fields))
+        key = method, target, tuple(headers)
+        request = self._requests.get(key)
+        if request is None:
+            fields = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+            request = h11.Request(method=method, target=target, headers=fields)
+            if len(self._requests) >= ALIKE:
+                self._requests.clear()
+            self._requests[key] = request
+        return self._send(request)
 
     def _send(self, event: h11.Event) -> list[bytes]:
         parts = self._h11.send_with_data_passthrough(event)

@@ -61,14 +61,16 @@ def plan(
 ) -> Plan[Waiter]:
     """Decide for one origin. ``idle`` has the connection used last at its end; ``keep`` bounds how many stay idle."""
     first, second = lanes
-    ready = first.ready + second.ready
+    of_first, of_second = first.ready, second.ready
+    ready = of_first + of_second
     assigned = min(ready, len(idle))
     # Either kind may supply all of them; the older ones do.
     candidates = [
-        *islice(first.waiting.items(), min(assigned, first.ready)),
-        *islice(second.waiting.items(), min(assigned, second.ready)),
+        *islice(first.waiting.items(), min(assigned, of_first)),
+        *islice(second.waiting.items(), min(assigned, of_second)),
     ]
-    candidates.sort(key=lambda candidate: candidate[1])
+    if len(candidates) > 1:
+        candidates.sort(key=lambda candidate: candidate[1])
     return Plan(
         [
             (exchange, connection)

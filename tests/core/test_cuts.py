@@ -104,8 +104,16 @@ class Play:
         session = self.engine._session
         fixed: list[Any] = [session._limits, session._credentials, *self.network.events]
         fixed += self.network.actions
+        for connection in self.engine._wire._connections._connections.values():
+            # h11's requests are frozen against copying, too.
+            fixed += connection.http._requests.values()
         if session._app is not None:
-            fixed += [session._app.config, session._app.endpoints, session._app.info, session._app.address]
+            fixed += [
+                session._app.config,
+                session._app.endpoints,
+                session._app.description,
+                session._app.address,
+            ]
         other = Play.__new__(Play)
         watch, self.engine.watch = self.engine.watch, None
         other.network = copy.deepcopy(self.network, {id(item): item for item in fixed})

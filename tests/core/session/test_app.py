@@ -18,6 +18,7 @@ from gradio_sansio import (
 from gradio_sansio.commands import StartExchange
 from gradio_sansio.events import Logged
 from gradio_sansio.session.address import Address
+from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
 from gradio_sansio.session.config import parse_config
 from gradio_sansio.session.credentials import Credentials
@@ -38,12 +39,10 @@ def new_app() -> App:
     timers: Timers[Timer] = Timers()
     exchanges = Exchanges(actions, timers, Credentials({}, None), limits)  # type: ignore[arg-type]
     address = Address(Url.parse("http://app.test/mounted"), "/gradio_api")
-    endpoints = Endpoints(config, None)
     return App(
         address,
         config,
-        endpoints,
-        None,
+        Description(b"", 20),
         limits,
         exchanges,
         actions,  # type: ignore[arg-type]

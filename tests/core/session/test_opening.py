@@ -17,6 +17,7 @@ from gradio_sansio.errors import (
 from gradio_sansio.events import Event
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
+from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.config import Config
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.exchanges import Exchanges, Timer
@@ -50,8 +51,8 @@ class Rig:
         )
         self.opening.start(100)
 
-    def opened(self, address: Address, config: Config, info: object, now: float) -> None:
-        self.outcomes.append((address, config, info))
+    def opened(self, address: Address, config: Config, description: Description, now: float) -> None:
+        self.outcomes.append((address, config, description.value))
 
     def not_opened(self, error: GradioError, now: float) -> None:
         self.outcomes.append(error)
