@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import engine, peers, report
 from benchmarks.cases import CASES, NEWEST
-from benchmarks.contenders import FLOOR, OURS, PEERS
+from benchmarks.contenders import FLOOR, OURS, PEERS, SKETCHES
 from benchmarks.runner import connecting, importing, run, serving
 from gradio_sansio import __version__
 from tests.servers.environments import build
@@ -34,7 +34,7 @@ def main() -> None:
         "--only",
         action="append",
         metavar="CONTENDER",
-        help="floor, sync, asyncio, 'anyio on trio', trio, @gradio/client, gradio_client",
+        help="floor, 'sketch, thread', 'sketch, asyncio', sync, asyncio, 'anyio on trio', trio, @gradio/client, gradio_client",
     )
     options = parser.parse_args()
     names = [*OTHERS, *(case.name for case in CASES)]
@@ -51,7 +51,12 @@ def main() -> None:
     }
     if wanted != ["engine"]:
         data["versions"] |= peers.install()
-    contenders = [FLOOR, *OURS, *(peer for name, peer in PEERS.items() if name in data["versions"])]
+    contenders = [
+        FLOOR,
+        *SKETCHES,
+        *OURS,
+        *(peer for name, peer in PEERS.items() if name in data["versions"]),
+    ]
     if options.only:
         contenders = [one for one in contenders if one.name.removeprefix("gradio-sansio, ") in options.only]
 

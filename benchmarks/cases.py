@@ -30,6 +30,8 @@ class Case(NamedTuple):
     """``far`` for a round trip of 50 ms, ``tls`` for https."""
     floor: bool = True
     peers: bool = True
+    sketches: bool = False
+    """Whether the libraries alone take part."""
     warm: Mapping[str, Any] = NOTHING
     """In what the operation is smaller when it is done for the first time, which isn't counted."""
 
@@ -48,14 +50,24 @@ def _stream(name: str, title: str, **options: Any) -> Case:
 
 
 CASES: Final = (
-    _predict("predict", "A warm call", rounds=15),
+    _predict("predict", "A warm call", rounds=15, sketches=True),
     _jobs(1, 15),
     _jobs(10, 9),
     _jobs(100, 5),
     _jobs(200, 3),
     _jobs(1000, 2),
-    _stream("stream", "A stream of 2,000 small values", rounds=3),
-    Case("replay", "20,000 events of prepared bytes", "replay", NOTHING, 20_000, "event", 7, "values"),
+    _stream("stream", "A stream of 2,000 small values", rounds=3, sketches=True),
+    Case(
+        "replay",
+        "20,000 events of prepared bytes",
+        "replay",
+        NOTHING,
+        20_000,
+        "event",
+        7,
+        "values",
+        sketches=True,
+    ),
     Case("text", "A text of 10,000 tokens, by edits", "replay", NOTHING, 10_000, "event", 5, "text"),
     Case("big", "A result of 10 MB", "big", {"size": 10_000_000}, rounds=3),
     Case("up", "An argument of 1 MB", "up", {"size": 1_000_000}, rounds=3),

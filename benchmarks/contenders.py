@@ -60,6 +60,13 @@ OURS: Final = (
     ),
     _ours("trio", "ours_async.py", "trio", "trio", imports="gradio_sansio_trio", runtime="trio"),
 )
+SKETCHES: Final = tuple(
+    Contender(f"sketch, {kind}", (sys.executable, str(WORKERS / "sketch.py"), kind), imports, runtime)
+    for kind, imports, runtime in (
+        ("thread", "h11, msgspec, selectors, socket, threading, urllib.parse", ""),
+        ("asyncio", "h11, msgspec, urllib.parse, asyncio", "asyncio"),
+    )
+)
 PEERS: Final = {
     "@gradio/client": Contender("@gradio/client", ("node", str(NODE / "official.mjs"))),
     "gradio_client": Contender("gradio_client", (str(PYTHON), str(WORKERS / "official.py")), "gradio_client"),

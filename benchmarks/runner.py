@@ -17,7 +17,7 @@ import trustme
 
 from benchmarks import replay
 from benchmarks.cases import Case
-from benchmarks.contenders import FLOOR, Contender, Worker, environment
+from benchmarks.contenders import FLOOR, SKETCHES, Contender, Worker, environment
 from benchmarks.files import write_large
 from benchmarks.link import Link
 from benchmarks.peers import FOLDER, ROOT
@@ -93,6 +93,8 @@ def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Sam
 
 def takes_part(contender: Contender, case: Case) -> bool:
     """Whether a case is for a contender."""
+    if contender in SKETCHES:
+        return case.sketches
     return case.floor if contender is FLOOR else case.peers or contender.ours
 
 

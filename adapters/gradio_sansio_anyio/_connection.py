@@ -91,7 +91,9 @@ class Connection:
                     app.engine.tls_started(self._id, anyio.current_time())
                     app.pump()
                     continue
-                await self._readable.wait()
+                if not self._readable.is_set():
+                    # Asked in vain, an event costs a turn of the loop.
+                    await self._readable.wait()
                 try:
                     data = await self._stream.receive(READ_SIZE)
                 except anyio.EndOfStream:

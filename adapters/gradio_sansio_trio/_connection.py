@@ -88,7 +88,9 @@ class Connection:
                     app.engine.tls_started(self._id, trio.current_time())
                     app.pump()
                     continue
-                await self._readable.wait()
+                if not self._readable.is_set():
+                    # Asked in vain, an event costs a turn of the loop.
+                    await self._readable.wait()
                 data = await self._stream.receive_some(READ_SIZE)
                 if not data:
                     break
