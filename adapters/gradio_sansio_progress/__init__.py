@@ -9,6 +9,13 @@
 Under asyncio and trio: ``await show(app.submit(...))``. It writes to standard error, and nothing that a server says can steer the terminal.
 """
 
+from importlib.util import find_spec
+
+if find_spec("tqdm") is None:
+    raise ModuleNotFoundError(
+        "gradio_sansio_progress needs: pip install 'gradio-sansio[progress]'", name="tqdm"
+    )
+
 from gradio_sansio_progress._display import Display
 from gradio_sansio_progress._show import show
 from gradio_sansio_progress._text import clean, one_line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import math
 import os
 import sys
@@ -34,14 +33,9 @@ class Display:
     Args:
         file: where to; by default standard error.
         values: show text while it grows, too.
-
-    Raises:
-        ImportError: the extra ``progress`` is missing.
     """
 
     def __init__(self, *, file: TextIO | None = None, values: bool = True) -> None:
-        if importlib.util.find_spec("tqdm") is None:
-            raise ImportError("a progress display needs: pip install 'gradio-sansio[progress]'", name="tqdm")
         file = file or sys.stderr
         self._values = values
         self._yields = False

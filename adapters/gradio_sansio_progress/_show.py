@@ -37,7 +37,6 @@ def show(submission: AsyncSubmissionBase | BlockingSubmission) -> Data | Corouti
 
     Raises:
         GradioError: how the job failed; ``JobCancelled`` if it was cancelled.
-        ImportError: the extra ``progress`` is missing.
         TypeError: it is no submission.
     """
     if isinstance(submission, AsyncSubmissionBase):

@@ -31,10 +31,10 @@ def described(options: object) -> set[str]:
     return set(re.findall(r"^ \|  {5}(\w+): ", pydoc.plain(pydoc.render_doc(options)), re.MULTILINE))
 
 
-@pytest.mark.parametrize("extra", ["anyio", "trio"])
-def test_a_missing_extra_is_named(extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("extra", "library"), [("anyio", "anyio"), ("trio", "trio"), ("progress", "tqdm")])
+def test_a_missing_extra_is_named(extra: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, f"gradio_sansio_{extra}", raising=False)
-    monkeypatch.setitem(sys.modules, extra, None)
+    monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ModuleNotFoundError, match=rf"pip install 'gradio-sansio\[{extra}\]'"):
         importlib.import_module(f"gradio_sansio_{extra}")
 

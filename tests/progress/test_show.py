@@ -84,11 +84,3 @@ def test_what_is_no_submission(server: Loopback[GradioServer]) -> None:
     for wrong in values:
         with pytest.raises(TypeError, match=r"^show takes what app\.submit\(\.\.\.\) returns, .*, not \w+$"):
             show(wrong)
-
-
-def test_without_the_extra(server: Loopback[GradioServer], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with gradio_sansio_sync.client(server.url) as app:
-        submission = app.submit("/slow", ["x"])
-        with pytest.raises(ImportError, match=r"gradio-sansio\[progress\]"):
-            show(submission)
