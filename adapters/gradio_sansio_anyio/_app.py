@@ -16,8 +16,9 @@ from anyio.abc import TaskGroup
 from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
-from gradio_sansio_anyio._connection import Connection
+from gradio_sansio.frontend import Operation
 from gradio_sansio_anyio._runtime import report_exception, scheduler
+from gradio_sansio_anyio._sockets import TaskSockets
 from gradio_sansio_anyio._submission import Submission
 from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
 from gradio_sansio_system.files import AsyncApp
@@ -84,6 +85,7 @@ class App(AsyncApp[Submission]):
         self._closed = anyio.Event()
         self._task = anyio.get_current_task().id
         self._schedule = scheduler()
+        self._sockets = TaskSockets(self)
         self._manager = anyio.create_task_group()
         self._group = await self._manager.__aenter__()
         self._group.start_soon(self._tick)
@@ -119,6 +121,8 @@ class App(AsyncApp[Submission]):
             # The group is ours, so its wrapping of what the block raised is nothing to show.
             if not holds_only(group, raised, anyio.get_cancelled_exc_class()):
                 raise
+        finally:
+            self._sockets.close()
         if raised is not None and raised is not error:
             raise raised
         return False
@@ -135,9 +139,10 @@ class App(AsyncApp[Submission]):
             self._alarm.deadline = deadline
 
     def connect(self, action: Connect) -> None:
-        connection = Connection(self, action)
-        self.connections[action.connection] = connection
-        self._group.start_soon(connection.run)
+        self._sockets.connect(action)
+
+    def operate(self, action: Operation) -> None:
+        self._sockets.operate(action)
 
     def told(self, event: AppOpened | AppClosed | Logged) -> None:
         if isinstance(event, Logged):
@@ -145,12 +150,17 @@ class App(AsyncApp[Submission]):
             return
         self._opened.set()
         if isinstance(event, AppClosed):
+            self._sockets.ended = True
             self._closed.set()
             self._alarm.cancel()
 
     def start_callbacks(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._closed.is_set():
             raise LocalProtocolError("the app is closed: it makes no calls any more", state="closed")
+        self.start(run)
+
+    def start(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task that ends before the app is left."""
         self._group.start_soon(run)
 
     def event(self) -> anyio.Event:
@@ -172,7 +182,7 @@ class App(AsyncApp[Submission]):
     async def in_thread(self, function: Callable[[], Any], *, abandon: bool = False) -> Any:
         return await anyio.to_thread.run_sync(function, abandon_on_cancel=abandon)
 
-    def soon(self, action: Callable[[], None]) -> None:
+    def soon(self, action: Callable[[], object]) -> None:
         if not self._closed.is_set():
             with suppress(RuntimeError):
                 # The runtime may have ended without the app.

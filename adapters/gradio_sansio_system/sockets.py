@@ -102,11 +102,11 @@ class Sockets(ABC):
                 sock.close()
         elif sock is None:
             self._close(connection)
-            self._driver.engine.connect_failed(connection.id, reason, monotonic())
+            self._driver.engine.connect_failed(connection.id, reason, self._driver.now())
         else:
             connection.sock = sock
             self._watch(connection, connection.wanted)
-            self._driver.engine.connected(connection.id, monotonic())
+            self._driver.engine.connected(connection.id, self._driver.now())
         self._driver.pump()
 
     def _attempt(self, id: ConnectionId, operation: Callable[[Connection], None]) -> None:
@@ -118,13 +118,13 @@ class Sockets(ABC):
             operation(connection)
         except (OSError, ValueError) as error:
             self._close(connection)
-            self._driver.engine.lost(id, reason_of(error), monotonic())
+            self._driver.engine.lost(id, reason_of(error), self._driver.now())
             return
         if connection.closed:
             return
         if connection.flushed and not connection.reported:
             connection.reported = True
-            self._driver.engine.flushed(id, monotonic())
+            self._driver.engine.flushed(id, self._driver.now())
         self._watch(connection, connection.wanted)
 
     def _change(self, connection: Connection, action: Operation) -> None:
@@ -155,7 +155,7 @@ class Sockets(ABC):
     def _shake_hands(self, connection: Connection) -> None:
         # A peer that is near may have answered before the first attempt is over.
         if connection.shake_hands():
-            self._driver.engine.tls_started(connection.id, monotonic())
+            self._driver.engine.tls_started(connection.id, self._driver.now())
 
     def _read(self, connection: Connection) -> None:
         engine = self._driver.engine
@@ -167,9 +167,9 @@ class Sockets(ABC):
         while not connection.closed and (data := connection.receive()) is not None:
             if not data:
                 connection.ended = True
-                engine.peer_closed(connection.id, monotonic())
+                engine.peer_closed(connection.id, self._driver.now())
                 return
-            engine.received(connection.id, data, monotonic())
+            engine.received(connection.id, data, self._driver.now())
             if not connection.buffered:
                 return
             self._driver.pump()

@@ -98,7 +98,7 @@ def test_a_whole_session(client: Any, backend: str) -> None:
                 await Suspended(use(client, server), n, scope.cancel)
             await nothing_runs(server)
             if not scope.cancelled_caught:
-                assert n > 6
+                assert n > 3
                 return
         pytest.fail("it was still not through")
 
@@ -136,7 +136,7 @@ def test_a_session_with_all_that_there_is(client: Any, backend: str) -> None:
                 await Suspended(use(), n, scope.cancel)
             await nothing_runs(server)
             if not scope.cancelled_caught:
-                assert n > 5
+                assert n > 3
                 return
         pytest.fail("it was still not through")
 
@@ -165,7 +165,7 @@ def test_calls_of_an_app_that_goes_on(client: Any, backend: str) -> None:
                     await anyio.sleep(0.002)
                 assert (await app.predict("/predict", ["well"])).value == "well"
                 if not scope.cancelled_caught:
-                    assert n > 5
+                    assert n > 3
                     return
             pytest.fail("it was still not through")
 

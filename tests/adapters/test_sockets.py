@@ -176,8 +176,6 @@ def test_what_the_server_has_is_not_sent_twice(
         monkeypatch.setattr(kind, name, send_and_linger)
 
     lag(trio.SocketStream, "send_all")
-    lag(anyio._backends._asyncio.SocketStream, "send")
-    lag(anyio._backends._trio.SocketStream, "send")
     with serve() as server, FaultProxy(server.url, server.url) as proxy:
 
         async def main() -> None:

@@ -1,0 +1,102 @@
+"""An app's connections: sockets that don't block, and tasks that wait until one can be read or written.
+
+anyio's own streams take more turns of the loop: writing is a task's business there, and asyncio's transports are told to pause and to
+resume for each read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from selectors import EVENT_READ, EVENT_WRITE
+from socket import socket
+from typing import TYPE_CHECKING
+
+import anyio
+
+from gradio_sansio.commands import Connect, ConnectionId
+from gradio_sansio_system import reason_of
+from gradio_sansio_system.connection import Connection
+from gradio_sansio_system.dial import dial
+from gradio_sansio_system.sockets import Sockets
+
+if TYPE_CHECKING:
+    from gradio_sansio_anyio._app import App
+
+
+class TaskSockets(Sockets):
+    """The tasks are shielded: the engine ends connections, and not whoever cancels the app's user."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app, app.ssl_context)
+        self._app = app
+        self._diallings: dict[ConnectionId, anyio.CancelScope] = {}
+        self._waiting: dict[ConnectionId, list[anyio.CancelScope]] = {}
+
+    def post(self, action: Callable[[], object]) -> None:
+        """As ``App.soon``."""
+        self._app.soon(action)
+
+    def dial(self, connection: Connection, action: Connect) -> None:
+        """In a thread of anyio's."""
+        scope = self._diallings[connection.id] = anyio.CancelScope(shield=True)
+        self._app.start(partial(self._dial_apart, connection, action, scope))
+
+    async def _dial_apart(self, connection: Connection, action: Connect, scope: anyio.CancelScope) -> None:
+        found: list[socket] = []
+
+        def open_socket() -> None:
+            found.append(dial(action.host, action.port, lambda: connection.closed))
+            if connection.closed:
+                _close_all(found)
+
+        reason = ""
+        with scope:
+            try:
+                # However many threads of the program's are busy.
+                limiter = anyio.CapacityLimiter(1)
+                await anyio.to_thread.run_sync(open_socket, abandon_on_cancel=True, limiter=limiter)
+            except (OSError, ValueError) as error:
+                reason = reason_of(error)
+        self._diallings.pop(connection.id, None)
+        if connection.closed:
+            _close_all(found)
+        else:
+            self.dialled(connection, found.pop() if found else None, reason)
+
+    def _close(self, connection: Connection | None) -> None:
+        super()._close(connection)
+        if connection is not None and connection.id in self._diallings:
+            # The thread sees it, but the system's resolver of names may keep it for long.
+            self._diallings.pop(connection.id).cancel()
+
+    def watch(self, connection: Connection, wanted: int) -> None:
+        """End the tasks that wait, and start others: that is rare."""
+        sock = connection.sock
+        assert sock is not None
+        if connection.watched:
+            # At once, since the socket may be closed next.
+            anyio.notify_closing(sock)
+            for scope in self._waiting.pop(connection.id):
+                scope.cancel()
+        if wanted:
+            scopes = self._waiting[connection.id] = []
+            for event in (EVENT_READ, EVENT_WRITE):
+                if wanted & event:
+                    scopes.append(anyio.CancelScope(shield=True))
+                    self._app.start(partial(self._wait, connection, sock, event, scopes[-1]))
+
+    async def _wait(self, connection: Connection, sock: socket, event: int, scope: anyio.CancelScope) -> None:
+        wait = anyio.wait_readable if event == EVENT_READ else anyio.wait_writable
+        with scope, suppress(anyio.ClosedResourceError):
+            # What is served may end it.
+            while not scope.cancel_called:
+                await wait(sock)
+                self.serve(connection, event)
+
+
+def _close_all(found: list[socket]) -> None:
+    # The thread and the task may both come here, and either may be the last.
+    with suppress(IndexError):
+        found.pop().close()
