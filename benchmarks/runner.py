@@ -45,8 +45,11 @@ def run(cases: Sequence[Case], contenders: Sequence[Contender]) -> Iterator[tupl
     """
     for case in cases:
         try:
-            with serving(case.version) as port:
-                found = measure(case, contenders, port)
+            if case.fresh:
+                found = measure_apart(case, contenders)
+            else:
+                with serving(case.version) as port:
+                    found = measure(case, contenders, port)
         except OSError as error:
             found = {}, {"the server": str(error)}
         yield case, *found
@@ -88,6 +91,29 @@ def measure(case: Case, contenders: Sequence[Contender], port: int) -> tuple[Sam
                     samples.setdefault(worker.contender.name, []).append(figures)
             if number and monotonic() > until:
                 break
+    return samples, failures
+
+
+def measure_apart(case: Case, contenders: Sequence[Contender]) -> tuple[Samples, Failures]:
+    """The same with a server of its own for each contender in each round, and however long that takes."""
+    samples: Samples = {}
+    failures: Failures = {}
+    for number in range(case.rounds):
+        for contender in contenders[:: -1 if number % 2 else 1]:
+            if not takes_part(contender, case) or contender.name in failures:
+                continue
+            with serving(case.version) as port, Worker(contender) as worker:
+                url, figures = f"http://127.0.0.1:{port}", None
+                for do, details in (
+                    ("connect", {"url": url}),
+                    (case.do, {**case.details, **case.warm}),
+                    (case.do, case.details),
+                ):
+                    figures = _ask(worker, [worker], failures, do, **details)
+                    if figures is None:
+                        break
+                if figures is not None:
+                    samples.setdefault(contender.name, []).append(figures)
     return samples, failures
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.cases import CASES
-from benchmarks.contenders import FLOOR, OURS, PEERS
+from benchmarks.contenders import FLOOR, OURS, PEERS, SKETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def run_of(wall: Mapping[str, float], failures: Mapping[str, str]) -> dict[str, 
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    contenders = (FLOOR, *OURS, *PEERS.values())
+    contenders = (FLOOR, *OURS, *PEERS.values(), *SKETCHES)
     return run_of({one.name: 0.01 + 0.01 * place for place, one in enumerate(contenders)}, {})
 
 
@@ -77,6 +77,11 @@ def test_targets_are_judged(run: dict[str, Any]) -> None:
     judged = {target.text: target for target in report.targets(run)}
     assert not judged["warm `predict`, sync: time, to the floor"].met
     assert judged["warm `predict`, sync: CPU"].met
+    # What the sketches took, in the unit of the aim: 1 ms of CPU for ten calls.
+    assert judged["warm `predict`, sync: CPU"].limit == pytest.approx(0.1)
+    assert judged["import, sync: CPU over the bare interpreter"].limit == pytest.approx(90)
+    assert judged["import, async: CPU over its runtime"].limit == pytest.approx(70)
+    assert judged["memory by open job"].limit is None
     assert not judged["cost of a message with 10,000 open jobs, to that with 10"].met
     assert "| **not met** |" in report.page(run)
 
