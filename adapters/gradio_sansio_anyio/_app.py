@@ -150,7 +150,6 @@ class App(AsyncApp[Submission]):
             return
         self._opened.set()
         if isinstance(event, AppClosed):
-            self._sockets.ended = True
             self._closed.set()
             self._alarm.cancel()
 

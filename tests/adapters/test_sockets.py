@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio._backends._asyncio
-import anyio._backends._trio
+import anyio.to_thread
 import pytest
 import trio
 
+import gradio_sansio_anyio
 from gradio_sansio import ConnectError, Disconnected, Limits
 from gradio_sansio.testing.cases.base import FUNCTIONS, raises, serve
 from gradio_sansio.testing.loopback import Loopback
@@ -125,6 +126,56 @@ def test_a_body_larger_than_any_buffer(subject: Subject) -> None:
                 assert (await app.predict("/predict", [text])).value == text
 
         subject.run(main)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_connecting_while_all_threads_are_busy(backend: str) -> None:
+    """Names are resolved in a thread; those that anyio lends to the program may all be taken."""
+
+    async def main() -> None:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = 1
+        async with limiter, gradio_sansio_anyio.client(server.url, limits=Limits(connect=2)) as app:
+            assert (await app.predict("/predict", ["x"])).value == "x"
+
+    with serve() as server:
+        anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_leaving_while_a_name_is_resolved(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver can't be told to stop: it is not waited for, and a socket that it leads to after all is closed."""
+    asked, answer, left = threading.Event(), threading.Event(), threading.Event()
+    real = socket.getaddrinfo
+
+    def resolve(*args: Any, **options: Any) -> Any:
+        asked.set()
+        answer.wait(10)
+        try:
+            return real(*args, **options)
+        finally:
+            left.set()
+
+    async def main() -> None:
+        began = anyio.current_time()
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(use)
+                while not asked.is_set():  # noqa: ASYNC110  # it is set in a thread
+                    await anyio.sleep(0.002)
+                scope.cancel()
+        assert anyio.current_time() - began < 5
+        answer.set()
+        while not left.is_set():  # noqa: ASYNC110
+            await anyio.sleep(0.002)
+
+    async def use() -> None:
+        async with gradio_sansio_anyio.client(server.url):
+            pytest.fail("it was open")
+
+    with serve() as server:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        anyio.run(main, backend=backend)
 
 
 def test_many_connections(subject: Subject) -> None:
