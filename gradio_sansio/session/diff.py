@@ -36,14 +36,11 @@ def apply_edits(value: Any, edits: object) -> Any:
     Raises:
         DiffError: an edit is malformed or names a place that isn't there. ``value`` is unchanged, as always.
     """
-    match edits:
-        case [["replace", [], new]]:
-            # A new value in place of the old, as small ones come.
-            return new
-        case list():
-            pass
-        case _:
-            raise DiffError(f"edits must be a list, not {type(edits).__name__}")
+    if not is_list(edits):
+        raise DiffError(f"edits must be a list, not {type(edits).__name__}")
+    if len(edits) == 1 and is_list(edits[0]) and len(edits[0]) == 3 and edits[0][:2] == ["replace", []]:
+        # A new value in place of the old, as small ones come.
+        return edits[0][2]
     # Containers copied for this message, by identity: they may be changed in place. Held here, so that no identity is used again.
     owned: dict[int, Any] = {}
     for edit in edits:
