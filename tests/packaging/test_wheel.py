@@ -30,7 +30,6 @@ PACKAGES = ("gradio_sansio", *sorted(path.parent.name for path in ADAPTERS.glob(
 WITHOUT_EXTRAS = (
     "gradio_sansio",
     "gradio_sansio_cli",
-    "gradio_sansio_progress",
     "gradio_sansio_sync",
     "gradio_sansio_system",
 )
