@@ -63,12 +63,11 @@ class Talk:
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
         self.renew()
-        self._http_buffer = b""
+        self._cut = b""
         self._whole: list[bytes] = []
         self._values: list[Any] = []
         self._reads_stream = False
         self.prefix = ""
-        self.config: Any = None
         self.functions: dict[str, int] = {}
 
     def renew(self) -> None:
@@ -120,8 +119,8 @@ class Talk:
                 return told
 
     def _tell(self, data: bytes, told: list[Any]) -> None:
-        lines = (self._http_buffer + data).split(b"\n\n")
-        self._http_buffer = lines.pop()
+        lines = (self._cut + data).split(b"\n\n")
+        self._cut = lines.pop()
         for line in lines:
             message = decode(line[6:])
             output = message.output
@@ -141,9 +140,9 @@ class Talk:
 
     def learn(self, config: bytes) -> bytes:
         """Take in the app's config; the request for the description of its endpoints."""
-        self.config = msgspec.json.decode(config)
-        self.prefix = self.config.get("api_prefix", "")
-        self.functions = {item["api_name"]: item["id"] for item in self.config["dependencies"]}
+        decoded = msgspec.json.decode(config)
+        self.prefix = decoded.get("api_prefix", "")
+        self.functions = {item["api_name"]: item["id"] for item in decoded["dependencies"]}
         return self.request("GET", f"{self.prefix}/info")
 
 

@@ -321,8 +321,7 @@ class Job:
             text = f"an edit of a streamed value doesn't fit: {error}"
             self.fail(RemoteProtocolError(text, expected="edits of the last value", seen=str(error)), now)
             return
-        if output.render_config is not None:
-            self._note(output)
+        self._note(output)
         self._stage = "generating"
         self._tell(self._status(now, success=True, eta=number(output.average_duration)), 0)
         self._deliver(self._outputs, size, self._board.clock.at(now))
