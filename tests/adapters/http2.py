@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -24,8 +24,10 @@ HOP_BY_HOP = {b"connection", b"content-length", b"host", b"keep-alive", b"transf
 async def http2_front(target: str, certificate: trustme.LeafCert, folder: Path) -> AsyncIterator[str]:
     """Serve ``target`` over HTTP/2, and give the front's URL. The certificate's files are put into the folder."""
     listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
+    # It closes the descriptor itself, and by then the number may be another's.
+    config.bind = [f"fd://{listener.detach()}"]
     config.alpn_protocols = ["h2"]
     config.certfile, config.keyfile = str(folder / "front.pem"), str(folder / "front.key")
     certificate.cert_chain_pems[0].write_to_path(config.certfile)
@@ -36,12 +38,10 @@ async def http2_front(target: str, certificate: trustme.LeafCert, folder: Path) 
     async with httpx2.AsyncClient(base_url=target, timeout=None, trust_env=False) as http:
         serving = asyncio.create_task(serve(_Relay(http), config, shutdown_trigger=over.wait))
         try:
-            yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"https://127.0.0.1:{port}"
         finally:
             over.set()
             await serving
-            with suppress(OSError):
-                listener.close()
 
 
 class _Relay:
