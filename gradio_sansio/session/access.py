@@ -24,6 +24,7 @@ from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.config import Config
 from gradio_sansio.session.credentials import Credentials
+from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.job import Job
@@ -40,7 +41,7 @@ NEVER_TAKEN: Final = (404, 503)
 """What a Space's host answers in place of an app that isn't there."""
 
 
-class Lobby:
+class Lobby(Transport):
     """Where calls wait for a Space to run. To the session it is a way of taking jobs to the server like any other."""
 
     def __init__(self) -> None:
@@ -49,20 +50,8 @@ class Lobby:
     def submit(self, job: Job, now: float) -> None:
         self.jobs[job.id] = job
 
-    def send(self, job: Job, data: bytes | None, now: float) -> None:
-        """Streaming inputs don't wait: see ``Access.takes_back``."""
-
     def withdraw(self, job: Job, now: float) -> None:
         del self.jobs[job.id]
-
-    def overflowed(self, job: Job) -> bool:
-        return True
-
-    def drained(self, job: Job, now: float) -> None:
-        pass
-
-    def close(self, now: float) -> None:
-        pass
 
     @property
     def idle(self) -> bool:

@@ -29,7 +29,6 @@ from gradio_sansio.session.arguments import Payload
 from gradio_sansio.session.config import Config, Dependency, rendered
 from gradio_sansio.session.credentials import Credentials, check_login
 from gradio_sansio.session.dialects import Transport
-from gradio_sansio.session.dialects.shared_stream import SharedStream
 from gradio_sansio.session.downloads import Downloads
 from gradio_sansio.session.duplicate import Duplicate
 from gradio_sansio.session.exchanges import Exchanges, Response, Timer
@@ -490,21 +489,11 @@ class Session:
                 transport.withdraw(job, now)
                 text = f"the job took longer than its timeout of {job.timeout:g} s"
                 job.fail(DeadlineExceeded(text, limit="timeout"), now)
-            case Timer.KILL | Timer.HELD:
+            case Timer.KILL | Timer.HELD | Timer.REST:
                 for transport in self._transports.shared:
-                    if isinstance(transport, SharedStream):
-                        act = transport.stopping.kill if kind is Timer.KILL else transport.stopping.release
-                        act(key, now)
+                    transport.fire(kind, key, now)
             case Timer.SUSPECT:
-                job, transport = self._jobs[JobId(key)]
-                assert isinstance(transport, SharedStream)
-                transport.suspected(job, now)
-            case Timer.REST:
-                from gradio_sansio.session.dialects.websocket import WebSockets  # noqa: PLC0415  # only Gradio 3 needs it
-
-                for transport in self._transports.shared:
-                    if isinstance(transport, WebSockets):
-                        transport.rested(key, now)
+                self._jobs[JobId(key)][1].fire(kind, key, now)
             case Timer.OPENING | Timer.WAKING | Timer.POLL | Timer.HUB:
                 self._access.fire(kind, now)
             case Timer.CLOSING:

@@ -22,6 +22,7 @@ from gradio_sansio.commands import ExchangeId, NeedBody
 from gradio_sansio.errors import ConnectError, GradioError, LocalProtocolError, ValidationError
 from gradio_sansio.events import JobId
 from gradio_sansio.session.app import App, not_understood
+from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.exchanges import Response
 from gradio_sansio.session.files import Outgoing, Parcel
 from gradio_sansio.session.job import Job
@@ -126,7 +127,7 @@ class Delivery:
         return piece if isinstance(piece, bytes) else self.sending[piece]
 
 
-class Uploads:
+class Uploads(Transport):
     """All uploads of a session. Until a job's first delivery is made, it is the job's transport."""
 
     def __init__(self, app: App) -> None:
@@ -174,21 +175,8 @@ class Uploads:
     def submit(self, job: Job, now: float) -> None:
         self._add(Delivery(job, job.data, job.parcel, first=True), now)
 
-    def send(self, job: Job, data: bytes | None, now: float) -> None:
-        """See ``add``."""
-
     def withdraw(self, job: Job, now: float) -> None:
         """See ``forget``: the job's end is enough."""
-
-    def overflowed(self, job: Job) -> bool:
-        # There is nothing but some progress.
-        return True
-
-    def drained(self, job: Job, now: float) -> None:
-        pass
-
-    def close(self, now: float) -> None:
-        pass
 
     @property
     def idle(self) -> bool:

@@ -10,13 +10,14 @@ from gradio_sansio.commands import ExchangeId
 from gradio_sansio.errors import GradioError
 from gradio_sansio.events import JobId
 from gradio_sansio.session.app import App, call_body, not_understood
+from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.exchanges import Response
 from gradio_sansio.session.job import Job
 from gradio_sansio.session.jsontext import BadJson
 from gradio_sansio.session.messages import decode_output
 
 
-class DirectCalls:
+class DirectCalls(Transport):
     """All direct calls of a session."""
 
     def __init__(self, app: App, session_hash: str) -> None:
@@ -34,24 +35,11 @@ class DirectCalls:
         self._calls[exchange] = job
         self._exchanges[job.id] = exchange
 
-    def send(self, job: Job, data: bytes | None, now: float) -> None:
-        """Not before 5.0, and not here."""
-
     def withdraw(self, job: Job, now: float) -> None:
         # The function runs on: no version can stop it.
         exchange = self._exchanges.pop(job.id)
         del self._calls[exchange]
         self._app.exchanges.abort(exchange)
-
-    def overflowed(self, job: Job) -> bool:
-        # There is but one answer, and it is here.
-        return True
-
-    def drained(self, job: Job, now: float) -> None:
-        pass
-
-    def close(self, now: float) -> None:
-        pass
 
     @property
     def idle(self) -> bool:

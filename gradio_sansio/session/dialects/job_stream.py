@@ -15,6 +15,7 @@ from gradio_sansio.commands import ExchangeId, Headers
 from gradio_sansio.errors import Disconnected, GradioError, QueueFull
 from gradio_sansio.events import JobId
 from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
+from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.exchanges import Response
 from gradio_sansio.session.job import Job
 from gradio_sansio.session.jsontext import BadJson, encode
@@ -75,7 +76,7 @@ class _Call:
         self.state = TRANSITIONS[self.state][input]
 
 
-class JobStreams:
+class JobStreams(Transport):
     """All such jobs of a session."""
 
     def __init__(self, app: App, session_hash: str) -> None:
@@ -95,16 +96,10 @@ class JobStreams:
         call = self._calls[job.id] = _Call(job, stream, self._app.limits.event)
         self._by_exchange[stream] = call
 
-    def send(self, job: Job, data: bytes | None, now: float) -> None:
-        """Not before 5.0, and not here."""
-
     def withdraw(self, job: Job, now: float) -> None:
         call = self._calls[job.id]
         self._stop(call, now)
         self._forget(call)
-
-    def close(self, now: float) -> None:
-        """No more of this session: its jobs have been withdrawn."""
 
     @property
     def idle(self) -> bool:

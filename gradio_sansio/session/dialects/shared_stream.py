@@ -28,8 +28,9 @@ from gradio_sansio.events import JobId
 from gradio_sansio.session.admission import Admission
 from gradio_sansio.session.app import App, call_body, event_stream_fault, lost, not_understood, too_much
 from gradio_sansio.session.config import Dialect
+from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.dialects.stopping import Stopping
-from gradio_sansio.session.exchanges import Response
+from gradio_sansio.session.exchanges import Response, Timer
 from gradio_sansio.session.job import Job, JobState
 from gradio_sansio.session.jsontext import BadJson, decode
 from gradio_sansio.session.messages import (
@@ -72,7 +73,7 @@ TRANSITIONS: Final[dict[StreamState, dict[StreamInput, StreamState]]] = {
 }
 
 
-class SharedStream:
+class SharedStream(Transport):
     """One session: its joins, its stream and its jobs."""
 
     def __init__(self, app: App, session_hash: str, *, isolated: bool = False) -> None:
@@ -483,11 +484,21 @@ class SharedStream:
             for job in jobs.values()
         )
 
-    def suspected(self, job: Job, now: float) -> None:
+    def fire(self, timer: Timer, key: int, now: float) -> None:
+        match timer:
+            case Timer.KILL:
+                self.stopping.kill(key, now)
+            case Timer.HELD:
+                self.stopping.release(key, now)
+            case Timer.SUSPECT:
+                self._suspected(self._event_ids[JobId(key)], now)
+            case _:
+                pass
+
+    def _suspected(self, event_id: str, now: float) -> None:
         """A job that a kill may have met has said nothing for long."""
-        event_id = self._event_ids[job.id]
+        job = self._jobs.pop(event_id)
         self._forget(job)
-        del self._jobs[event_id]
         self.stopping.bury(event_id, job.endpoint.fn_index)
         self.stopping.clear(job)
         text = "the server may have stopped the job together with another of its function that was cancelled"

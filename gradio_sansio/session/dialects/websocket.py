@@ -21,6 +21,7 @@ from gradio_sansio.commands import ExchangeId
 from gradio_sansio.errors import Disconnected, GradioError, QueueFull
 from gradio_sansio.events import JobId
 from gradio_sansio.session.app import App, call_body, lost, not_understood
+from gradio_sansio.session.dialects import Transport
 from gradio_sansio.session.exchanges import Response, Timer
 from gradio_sansio.session.job import Job
 from gradio_sansio.session.jsontext import BadJson, encode
@@ -84,7 +85,7 @@ class _Call:
         self.state = TRANSITIONS[self.state][input]
 
 
-class WebSockets:
+class WebSockets(Transport):
     """All such jobs of a session."""
 
     def __init__(self, app: App, session_hash: str, *, isolated: bool) -> None:
@@ -111,16 +112,13 @@ class WebSockets:
             self._lines[job.endpoint.fn_index] = deque((call,))
         self._open(call, now)
 
-    def send(self, job: Job, data: bytes | None, now: float) -> None:
-        """Not before 5.0, and not here."""
-
     def withdraw(self, job: Job, now: float) -> None:
         self._end(self._calls[job.id], now, rest=True)
 
-    def rested(self, fn_index: int, now: float) -> None:
-        """The time that a generator's clearing takes has passed."""
-        if fn_index in self._lines:
-            self._next(fn_index, now)
+    def fire(self, timer: Timer, key: int, now: float) -> None:
+        # The time that a generator's clearing takes has passed.
+        if timer is Timer.REST and key in self._lines:
+            self._next(key, now)
 
     def close(self, now: float) -> None:
         """No more of this session: its jobs have been withdrawn."""

@@ -24,6 +24,7 @@ from gradio_sansio import (
 from gradio_sansio.commands import PauseReading, ResumeReading
 from gradio_sansio.events import AppOpened, DataReceived, JobFinished, Logged, LogReceived, StatusChanged
 from gradio_sansio.session.dialects.stopping import NO_FUNCTION
+from gradio_sansio.session.exchanges import Timer
 from gradio_sansio.testing import Answer, Cut
 from gradio_sansio.testing.jobs import JobState
 from tests.core.session.drive import PREDICT, Drive
@@ -1551,6 +1552,20 @@ def test_a_pause_during_a_close() -> None:
     world.submit("/burst", 1000, 1000)
     world.run(100.0)
     world.finish()
+
+
+# What another dialect left behind, as a Space does that is started anew with another Gradio.
+
+
+def test_a_timer_of_another_dialect_changes_nothing() -> None:
+    world = World()
+    job = world.submit("/count", 3, 0.1)
+    world.run(0.15)
+    for transport in world.engine._session._transports.shared:
+        transport.fire(Timer.REST, COUNT, world.now)
+    assert world.engine.drain() == []
+    assert world.end(job).error is None
+    assert world.values(job) == [0, 1, 2]
 
 
 # The same, however the bytes come.
