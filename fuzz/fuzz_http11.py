@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from fuzz.harness import fuzz, said, same_however_cut
 from gradio_sansio.errors import RemoteProtocolError
-from gradio_sansio.wire.http11 import END, Head, Http11, PeerGone
+from gradio_sansio.wire.http import END, Head, PeerGone
+from gradio_sansio.wire.http11 import Http11
 
 LIMIT = 2000
 

@@ -16,7 +16,7 @@ from gradio_sansio.checks import check_text
 from gradio_sansio.errors import ValidationError
 
 # `C:/x` is a path.
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:")
+_SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]+://|data:"
 _SHOWN: Final = 300
 _SCALARS: Final = (str, int, float, type(None))
 _DEPTH: Final = 200
@@ -134,7 +134,7 @@ class FileData(Struct, frozen=True):
 
 def is_url(text: str) -> bool:
     """Whether a text is a URL, of whatever scheme, and no path."""
-    return _SCHEME.match(text) is not None
+    return re.match(_SCHEME, text) is not None
 
 
 def shown_url(url: str) -> str:

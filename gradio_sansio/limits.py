@@ -5,7 +5,7 @@ Seconds for times, bytes for sizes. Nothing in the core waits for ever and nothi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from msgspec import Struct
 
 from gradio_sansio.checks import check_positive
 
@@ -13,8 +13,7 @@ KiB = 1024
 MiB = 1024 * KiB
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """The bounds of one app. Each must be a positive number; ``TypeError`` or ``ValueError`` names the one that is not."""
 
     # Times, in seconds.
@@ -83,5 +82,5 @@ class Limits:
     """One cookie, name and value; larger ones are not kept (RFC 6265, section 6.1)."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            check_positive(f"Limits.{field.name}", getattr(self, field.name))
+        for name in self.__struct_fields__:
+            check_positive(f"Limits.{name}", getattr(self, name))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from gradio_sansio.commands import Headers
-from gradio_sansio.wire.http11 import header_fault
+from gradio_sansio.wire.http import header_fault
 from gradio_sansio.wire.origin import Origin
 
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from gradio_sansio.checks import check_flag, check_text
 from gradio_sansio.session.source import is_space_name
 
-HARDWARE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
+HARDWARE: Final = r"[A-Za-z0-9_.-]{1,64}"
+_VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]{0,255}"
 
 
 class Duplicate(Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class Duplicate(Struct, frozen=True, kw_only=True):
         check_flag("private", self.private)
         if self.timeout is not None and not 0 < self.seconds < math.inf:
             raise ValueError(f"timeout must be positive, in minutes, not {self.timeout!r}")
-        if self.hardware is not None and not HARDWARE.fullmatch(check_text("hardware", self.hardware)):
+        if self.hardware is not None and not re.fullmatch(HARDWARE, check_text("hardware", self.hardware)):
             raise ValueError(f"hardware must be a name such as 'cpu-basic', not {self.hardware!r}")
         if self.to is not None:
             name = check_text("to", self.to)
@@ -58,7 +58,7 @@ class Duplicate(Struct, frozen=True, kw_only=True):
             if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is typed
                 raise TypeError(f"{kind} must be a mapping of names to values, not {type(values).__name__}")
             for key, value in values.items():
-                if not _VARIABLE.fullmatch(check_text(kind, key)):
+                if not re.fullmatch(_VARIABLE, check_text(kind, key)):
                     raise ValueError(f"{kind}: {key!r} is no name of a variable")
                 check_text(f"{kind}[{key!r}]", value)
 

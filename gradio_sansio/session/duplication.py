@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from enum import Enum
@@ -160,7 +161,7 @@ class Duplication:
             self._refused(answer, now)
             return
         current = mapping(answer.value.get("hardware")).get("current")
-        if isinstance(current, str) and HARDWARE.fullmatch(current):
+        if isinstance(current, str) and re.fullmatch(HARDWARE, current):
             self._hardware = current
         self._step(_I.ANSWERED)
         self._make(now)

@@ -29,25 +29,22 @@ HIDDEN: Final = (
     " (with launch(show_error=True), or by raising gr.Error, it would)"
 )
 # Python's repr of a text. A text that only stands in quotes is left alone.
-_REPR: Final = re.compile(
-    r"""(['"])((?:(?!\1)[^\\]|\\(?:[\\'"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4}))*+)\1""",
-    re.DOTALL,
-)
-_QUOTA: Final = re.compile(r"exceeded your [\w ]{0,40}GPU quota")
-_TRY_AGAIN: Final = re.compile(r"[Tt]ry again in (?:(\d{1,3}) days?, )?(\d{1,3}):(\d{2}):(\d{2})")
+_REPR: Final = r"""(?s)(['"])((?:(?!\1)[^\\]|\\(?:[\\'"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4}))*+)\1"""
+_QUOTA: Final = r"exceeded your [\w ]{0,40}GPU quota"
+_TRY_AGAIN: Final = r"[Tt]ry again in (?:(\d{1,3}) days?, )?(\d{1,3}):(\d{2}):(\d{2})"
 
 
 def app_error(output: Output, title: object, *, version: tuple[int, int, int]) -> GradioError:
     """The failure that a function's output tells of."""
     error = output.error
     text = error if isinstance(error, str) else ""
-    if version < (5, 2, 0) and (quoted := _REPR.fullmatch(text)):
+    if version < (5, 2, 0) and (quoted := re.fullmatch(_REPR, text)):
         # Up to 5.1 the text of gr.Error comes as Python's repr of it.
         text = quoted[2].encode("latin-1", "backslashreplace").decode("unicode_escape")
     if not text or (text == "None" and version < (4, 0, 0)):
         # null, or the text of null where a generator of 3.x fails on its way.
         text = HIDDEN
-    if _QUOTA.search(text[:1000]):
+    if re.search(_QUOTA, text[:1000]):
         return QuotaExceeded(text, retry_after=_wait(text[:1000]))
     title = output.title if isinstance(output.title, str) else title
     return AppError(text, title=title if isinstance(title, str) else None, duration=number(output.duration))
@@ -134,7 +131,7 @@ def retry_after(headers: Headers) -> float | None:
 
 
 def _wait(text: str) -> float | None:
-    found = _TRY_AGAIN.search(text)
+    found = re.search(_TRY_AGAIN, text)
     if found is None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())

@@ -17,9 +17,9 @@ HUB: Final = "https://huggingface.co"
 SPACES: Final = ".hf.space"
 """What the host of a Space's own address ends with."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")
-_SHOWABLE: Final = re.compile(r"[\w .:/-]{1,80}")
-_HOST_AND_PORT: Final = re.compile(r"[A-Za-z0-9.-]{1,60}:[0-9]{1,5}/?")
+_NAME: Final = r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}"
+_SHOWABLE: Final = r"[\w .:/-]{1,80}"
+_HOST_AND_PORT: Final = r"[A-Za-z0-9.-]{1,60}:[0-9]{1,5}/?"
 _EXPECTED: Final = (
     "expected a URL (http:// or https://), a Space's name (user/space-name) or the address of a Space's page"
 )
@@ -73,14 +73,14 @@ def parse_source(source: object, *, hub: Url) -> Source:
     if not text:
         raise ValueError(f"source is empty: {_EXPECTED}")
     # A token that took the wrong place, or a password in something like a URL, isn't repeated.
-    shown = repr(text) if _SHOWABLE.fullmatch(text) and "hf_" not in text else "that source"
-    meant = f"; did you mean http://{text}?" if _HOST_AND_PORT.fullmatch(text) else ""
+    shown = repr(text) if re.fullmatch(_SHOWABLE, text) and "hf_" not in text else "that source"
+    meant = f"; did you mean http://{text}?" if re.fullmatch(_HOST_AND_PORT, text) else ""
     raise ValueError(f"{shown} names no app: {_EXPECTED}{meant}")
 
 
 def is_space_name(text: str) -> bool:
     """Whether this may be a Space's name: of letters, digits, ``_``, ``-`` and dots, and not of dots alone."""
-    return bool(_NAME.fullmatch(text)) and not any(part.strip(".") == "" for part in text.split("/"))
+    return bool(re.fullmatch(_NAME, text)) and not any(part.strip(".") == "" for part in text.split("/"))
 
 
 def parse_hub(hub: str) -> Url:

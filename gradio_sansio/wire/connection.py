@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 from gradio_sansio.commands import Connect, ConnectionId, Send, StartTls
 from gradio_sansio.errors import ConnectError, Disconnected, RemoteProtocolError
 from gradio_sansio.symbol import Symbol
-from gradio_sansio.wire.http11 import Head, Http11
+from gradio_sansio.wire.http import Head
 
 if TYPE_CHECKING:
     from gradio_sansio.wire.exchange import Exchange
+    from gradio_sansio.wire.http11 import Http11
     from gradio_sansio.wire.origin import Origin
     from gradio_sansio.wire.proxy import Proxy
     from gradio_sansio.wire.websocket import WebSocket
@@ -98,7 +99,7 @@ class Connection:
         self.origin: Origin = origin
         self.proxy: Proxy | None = proxy
         self._header_limit = header_limit
-        self.http: Http11 = self._codec()
+        self.http: Http11 = self._codec(origin.endpoint)
         """What speaks over it, until it is a websocket."""
         self.since: int = since
         """Exchanges of an earlier arrival were waiting when it was asked for."""
@@ -140,7 +141,7 @@ class Connection:
         if self.proxy is None:
             return self._secure()
         self.on(ConnectionInput.TUNNEL)
-        self.http = Http11(f"the proxy {self.proxy.origin.endpoint}", self._header_limit)
+        self.http = self._codec(f"the proxy {self.proxy.origin.endpoint}")
         target = self.origin.endpoint
         fields = [("host", target)]
         if self.proxy.authorization is not None:
@@ -162,7 +163,7 @@ class Connection:
             return f"it answered with status {event.status}{hint}"
         if self.http.surplus():
             return "it sent bytes before TLS began"
-        self.http = self._codec()
+        self.http = self._codec(self.origin.endpoint)
         return self._secure()
 
     def tls_started(self) -> None:
@@ -185,8 +186,11 @@ class Connection:
         self.on(ConnectionInput.SECURE)
         return StartTls(self.id, self.origin.host)
 
-    def _codec(self) -> Http11:
-        return Http11(self.origin.endpoint, self._header_limit)
+    def _codec(self, peer: str) -> Http11:
+        # With the first connection: h11 takes a fifth of what there is to import.
+        from gradio_sansio.wire.http11 import Http11  # noqa: PLC0415
+
+        return Http11(peer, self._header_limit)
 
     # Using it.
 

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from gradio_sansio.limits import Limits
     from gradio_sansio.wire.origin import Url
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL: Final = r"[\x00-\x08\x0a-\x1f\x7f]"
 _ATTRIBUTE_LIMIT: Final = 1024  # RFC 6265bis, section 5.6
-_SECONDS: Final = re.compile(r"-?[0-9]+")
+_SECONDS: Final = r"-?[0-9]+"
 _TEN_YEARS: Final = 10 * 365 * 86_400
 
 # RFC 6265, section 5.1.1.
-_DELIMITER: Final = re.compile(r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
-_TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
-_DAY: Final = re.compile(r"([0-9]{1,2})(?![0-9])")
-_YEAR: Final = re.compile(r"([0-9]{2,4})(?![0-9])")
+_DELIMITER: Final = r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+"
+_TIME: Final = r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])"
+_DAY: Final = r"([0-9]{1,2})(?![0-9])"
+_YEAR: Final = r"([0-9]{2,4})(?![0-9])"
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -104,7 +104,12 @@ class CookieJar:
         name, equals, value = pair.partition("=")
         name = name.strip(" \t")
         value = value.strip(" \t")
-        if not equals or not name or len(name) + len(value) > self._largest or _CONTROL.search(set_cookie):
+        if (
+            not equals
+            or not name
+            or len(name) + len(value) > self._largest
+            or re.search(_CONTROL, set_cookie)
+        ):
             return None
         host, https = url.origin.host, url.origin.scheme == "https"
         path = _default_path(url.path)
@@ -126,7 +131,7 @@ class CookieJar:
                     domain = True
                     if not _domain_matches(host, text):
                         return None
-                case "max-age" if _SECONDS.fullmatch(text):
+                case "max-age" if re.fullmatch(_SECONDS, text):
                     max_age = wall + max(0, min(int(text), _TEN_YEARS))
                 case "expires":
                     expires = parse_date(text)
@@ -174,14 +179,14 @@ def parse_date(text: str) -> float | None:
     day: int | None = None
     month: int | None = None
     year: int | None = None
-    for token in _DELIMITER.split(text):
-        if time is None and (match := _TIME.match(token)):
+    for token in re.split(_DELIMITER, text):
+        if time is None and (match := re.match(_TIME, token)):
             time = (int(match[1]), int(match[2]), int(match[3]))
-        elif day is None and (match := _DAY.match(token)):
+        elif day is None and (match := re.match(_DAY, token)):
             day = int(match[1])
         elif month is None and token[:3].lower() in _MONTHS:
             month = _MONTHS.index(token[:3].lower()) + 1
-        elif year is None and (match := _YEAR.match(token)):
+        elif year is None and (match := re.match(_YEAR, token)):
             year = int(match[1])
     if time is None or day is None or month is None or year is None:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SPECIAL: Final = re.compile(r'[\x00-\x1f"\x7f]')
+_SPECIAL: Final = r'[\x00-\x1f"\x7f]'
 _END: Final = b"\r\n"
 
 
@@ -48,7 +48,7 @@ class Multipart:
 
 def part_header(name: str) -> bytes:
     """What precedes the content of one file, the empty line included."""
-    escaped = _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", name)
+    escaped = re.sub(_SPECIAL, lambda found: f"%{ord(found[0]):02X}", name)
     return (
         b'Content-Disposition: form-data; name="files"; filename="%b"\r\n'
         b"Content-Type: application/octet-stream\r\n\r\n" % escaped.encode("utf-8", "replace")

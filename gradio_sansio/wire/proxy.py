@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from gradio_sansio.wire.origin import Origin, Url, is_loopback, parse_host, parse_port
 
-_SEPARATORS: Final = re.compile(r"[,\s]+")
+_SEPARATORS: Final = r"[,\s]+"
 
 
 class Proxy(Struct, frozen=True):
@@ -101,7 +101,7 @@ def _proxy(text: str | None) -> Proxy | None:
 
 
 def _entries(no_proxy: str) -> list[str]:
-    return [entry for entry in _SEPARATORS.split(no_proxy) if entry]
+    return [entry for entry in re.split(_SEPARATORS, no_proxy) if entry]
 
 
 def _rule(entry: str) -> _Rule | None:

@@ -39,7 +39,7 @@ from gradio_sansio.wire.connection import ConnectionState
 from gradio_sansio.wire.connections import Connections, Timer
 from gradio_sansio.wire.cookies import CookieJar
 from gradio_sansio.wire.exchange import Exchange, ExchangeInput, ExchangeState
-from gradio_sansio.wire.http11 import END, Head, PeerGone, header_fault, method_fault
+from gradio_sansio.wire.http import END, Head, PeerGone, header_fault, method_fault
 from gradio_sansio.wire.origin import Url
 
 if TYPE_CHECKING:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
 
 from gradio_sansio.limits import Limits
 
-NAMES = [field.name for field in fields(Limits)]
+NAMES = Limits.__struct_fields__
 
 
 def test_the_defaults() -> None:
@@ -70,7 +69,7 @@ def test_each_must_be_positive(name: str, value: float) -> None:
 
 
 def test_frozen_and_by_name_only() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Limits().idle = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
         Limits(1.0)  # type: ignore[call-arg]

@@ -8,7 +8,8 @@ import h11
 import pytest
 
 from gradio_sansio.errors import RemoteProtocolError
-from gradio_sansio.wire.http11 import END, PIECE, Head, Http11, PeerGone, header_fault, method_fault
+from gradio_sansio.wire.http import END, Head, PeerGone, header_fault, method_fault
+from gradio_sansio.wire.http11 import PIECE, Http11
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

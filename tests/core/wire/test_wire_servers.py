@@ -15,7 +15,8 @@ from websockets.server import ServerProtocol
 from gradio_sansio.commands import CloseSocket, Send, SendMessage
 from gradio_sansio.errors import RemoteProtocolError
 from gradio_sansio.limits import Limits
-from gradio_sansio.wire.http11 import END, Head, Http11, PeerGone
+from gradio_sansio.wire.http import END, Head, PeerGone
+from gradio_sansio.wire.http11 import Http11
 from tests.core.strategies import pieces_of
 from tests.core.wire.harness import Harness
 
