@@ -8,10 +8,9 @@ from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 import anyio.lowlevel
-from anyio.abc import TaskGroup
 
 from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
@@ -22,6 +21,9 @@ from gradio_sansio_anyio._sockets import TaskSockets
 from gradio_sansio_anyio._submission import Submission
 from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
 from gradio_sansio_system.files import AsyncApp
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 NEVER: Final = float("inf")
 

@@ -6,7 +6,6 @@ resume for each read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
@@ -18,14 +17,14 @@ import anyio
 from gradio_sansio.commands import Connect, ConnectionId
 from gradio_sansio_system import reason_of
 from gradio_sansio_system.connection import Connection
+from gradio_sansio_system.connections import Connections
 from gradio_sansio_system.dial import dial
-from gradio_sansio_system.sockets import Sockets
 
 if TYPE_CHECKING:
     from gradio_sansio_anyio._app import App
 
 
-class TaskSockets(Sockets):
+class TaskSockets(Connections):
     """The tasks are shielded: the engine ends connections, and not whoever cancels the app's user."""
 
     def __init__(self, app: App) -> None:
@@ -33,10 +32,6 @@ class TaskSockets(Sockets):
         self._app = app
         self._diallings: dict[ConnectionId, anyio.CancelScope] = {}
         self._waiting: dict[ConnectionId, list[anyio.CancelScope]] = {}
-
-    def post(self, action: Callable[[], object]) -> None:
-        """As ``App.soon``."""
-        self._app.soon(action)
 
     def dial(self, connection: Connection, action: Connect) -> None:
         """In a thread of anyio's."""

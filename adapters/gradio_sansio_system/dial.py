@@ -12,6 +12,7 @@ from typing import Any, Final
 
 STAGGER: Final = 0.25
 """Seconds after which the next address is tried too (RFC 8305, section 5). An abandoned attempt ends within that time."""
+_LOOPBACK: Final = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 _UNDER_WAY: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
@@ -42,6 +43,27 @@ def dial(host: str, port: int, abandoned: Callable[[], bool]) -> socket.socket:
             for key in list(attempts.get_map().values()):
                 assert isinstance(key.fileobj, socket.socket)
                 key.fileobj.close()
+
+
+def dial_loopback(host: str, port: int) -> socket.socket | None:
+    """A connected socket that doesn't block, if that is to be had at once: this machine answers itself within the call, in a tenth of the
+    time that it takes to start a thread. None where others have to be asked. ``OSError`` where nobody listens.
+    """
+    if host not in _LOOPBACK:
+        return None
+    sock = _begin(_LOOPBACK[host], (host, port))
+    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    try:
+        if code:
+            raise OSError(code, os.strerror(code))
+        sock.getpeername()
+    except OSError as error:
+        sock.close()
+        if error.errno != errno.ENOTCONN:
+            raise
+        # Its queue of connections is full.
+        return None
+    return sock
 
 
 def _begin(family: int, address: Any) -> socket.socket:

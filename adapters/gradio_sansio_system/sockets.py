@@ -1,4 +1,4 @@
-"""A driver's connections as plain sockets, for loops that tell when one can be read or written.
+"""Connections that are dialled in threads, for loops that may be woken by others.
 
 ``Sockets`` works on any such loop; ``SelectorSockets`` is a loop of its own: one thread polls, others may post to it.
 """
@@ -6,19 +6,20 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from selectors import EVENT_READ, DefaultSelector
 from socket import socket, socketpair
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from gradio_sansio.commands import Close, Connect, ConnectionId, PauseReading, Send, ShutdownWrite, StartTls
-from gradio_sansio.frontend import Driver, Operation
-from gradio_sansio_system import make_ssl_context, reason_of
+from gradio_sansio.commands import Connect
+from gradio_sansio.frontend import Driver
+from gradio_sansio_system import reason_of
 from gradio_sansio_system.connection import Connection
+from gradio_sansio_system.connections import Connections
 from gradio_sansio_system.dial import STAGGER, dial
 
 if TYPE_CHECKING:
@@ -28,63 +29,29 @@ LONG: Final = 3600.0
 """Seconds. Some selectors refuse to wait much longer."""
 
 
-class Sockets(ABC):
-    """The connections of one driver. All but ``post`` is for the loop's own thread.
-
-    An adapter hands ``connect`` and ``operate`` what its driver is asked for, and calls ``serve`` as ``watch`` wants it.
-    """
+class Sockets(Connections):
+    """The connections of one driver. All but ``post`` is for the loop's own thread."""
 
     def __init__(self, driver: Driver, ssl_context: SSLContext | None) -> None:
+        super().__init__(driver, ssl_context)
         self.ended: bool = False
         """Nothing that is posted now will be done."""
-        self._driver = driver
-        self._ssl_context = ssl_context
-        self._connections: dict[ConnectionId, Connection] = {}
         self._diallers: list[threading.Thread] = []
 
     @abstractmethod
     def post(self, action: Callable[[], object]) -> None:
         """Have something done in the loop's thread. May be called from any thread."""
 
-    @abstractmethod
-    def watch(self, connection: Connection, wanted: int) -> None:
-        """Have ``serve`` called when its socket is ready for these selector events, until told otherwise; 0 for none.
-
-        ``connection.watched`` are those of before. Once its socket is to be closed, 0 is what is wanted last.
-        """
-
-    def serve(self, connection: Connection, mask: int) -> None:
-        """The socket is ready for these selector events."""
-        if mask & EVENT_WRITE:
-            self._attempt(connection.id, Connection.flush)
-            self._driver.pump()
-        if mask & EVENT_READ:
-            self._attempt(connection.id, self._read)
-            self._driver.pump()
-
     def close(self) -> None:
         """Close every connection."""
-        for connection in list(self._connections.values()):
-            self._close(connection)
+        super().close()
         until = monotonic() + 2 * STAGGER
         for dialler in self._diallers:
             # They see that their connections are closed, but for one that the resolver of names holds up.
             dialler.join(max(0.0, until - monotonic()))
 
-    def connect(self, action: Connect) -> None:
-        """Begin to open a connection."""
-        connection = self._connections[action.connection] = Connection(action.connection)
-        self.dial(connection, action)
-
-    def operate(self, action: Operation) -> None:
-        """Do something to a connection, if it is still there."""
-        if isinstance(action, Close):
-            self._close(self._connections.get(action.connection))
-        else:
-            self._attempt(action.connection, lambda connection: self._change(connection, action))
-
     def dial(self, connection: Connection, action: Connect) -> None:
-        """Open its socket; ``dialled`` is called in the end. In a short-lived thread, since the resolver of names can't be told to stop."""
+        """In a short-lived thread, since the resolver of names can't be told to stop."""
         dialler = threading.Thread(target=self._dial, args=(connection, action), daemon=True)
         self._diallers = [thread for thread in self._diallers if thread.is_alive()]
         try:
@@ -94,52 +61,6 @@ class Sockets(ABC):
             self.dialled(connection, None, reason_of(error))
         else:
             self._diallers.append(dialler)
-
-    def dialled(self, connection: Connection, sock: socket | None, reason: str) -> None:
-        """The socket that was dialled for, connected and not blocking, or why there is none."""
-        if connection.closed:
-            if sock is not None:
-                sock.close()
-        elif sock is None:
-            self._close(connection)
-            self._driver.engine.connect_failed(connection.id, reason, self._driver.now())
-        else:
-            connection.sock = sock
-            self._watch(connection, connection.wanted)
-            self._driver.engine.connected(connection.id, self._driver.now())
-        self._driver.pump()
-
-    def _attempt(self, id: ConnectionId, operation: Callable[[Connection], None]) -> None:
-        """Do something to a connection, if it is still there, and report what became of it."""
-        connection = self._connections.get(id)
-        if connection is None:
-            return
-        try:
-            operation(connection)
-        except (OSError, ValueError) as error:
-            self._close(connection)
-            self._driver.engine.lost(id, reason_of(error), self._driver.now())
-            return
-        if connection.closed:
-            return
-        if connection.flushed and not connection.reported:
-            connection.reported = True
-            self._driver.engine.flushed(id, self._driver.now())
-        self._watch(connection, connection.wanted)
-
-    def _change(self, connection: Connection, action: Operation) -> None:
-        if isinstance(action, Send):
-            connection.send(action.data)
-        elif isinstance(action, StartTls):
-            self._ssl_context = self._ssl_context or make_ssl_context()
-            self._watch(connection, 0)
-            connection.start_tls(self._ssl_context, action.server_name)
-            self._shake_hands(connection)
-        elif isinstance(action, ShutdownWrite):
-            connection.finishing = True
-            connection.flush()
-        else:
-            connection.paused = isinstance(action, PauseReading)
 
     def _dial(self, connection: Connection, action: Connect) -> None:
         try:
@@ -151,40 +72,6 @@ class Sockets(ABC):
             self.post(lambda: self.dialled(connection, sock, ""))
             if self.ended:
                 sock.close()
-
-    def _shake_hands(self, connection: Connection) -> None:
-        # A peer that is near may have answered before the first attempt is over.
-        if connection.shake_hands():
-            self._driver.engine.tls_started(connection.id, self._driver.now())
-
-    def _read(self, connection: Connection) -> None:
-        engine = self._driver.engine
-        if connection.handshaking:
-            self._shake_hands(connection)
-            self._driver.pump()
-            if connection.handshaking:
-                return
-        while not connection.closed and (data := connection.receive()) is not None:
-            if not data:
-                connection.ended = True
-                engine.peer_closed(connection.id, self._driver.now())
-                return
-            engine.received(connection.id, data, self._driver.now())
-            if not connection.buffered:
-                return
-            self._driver.pump()
-
-    def _watch(self, connection: Connection, wanted: int) -> None:
-        """Let the loop wait for what the connection waits for."""
-        if wanted != connection.watched and connection.sock is not None:
-            self.watch(connection, wanted)
-            connection.watched = wanted
-
-    def _close(self, connection: Connection | None) -> None:
-        if connection is not None and not connection.closed:
-            del self._connections[connection.id]
-            self._watch(connection, 0)
-            connection.close()
 
 
 class SelectorSockets(Sockets):

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from gradio_sansio.testing.cases.base import FUNCTIONS, raises, serve
 from gradio_sansio.testing.loopback import Loopback
 from gradio_sansio.testing.network import Cut
 from gradio_sansio.testing.server import GradioServer
+from gradio_sansio_system.dial import dial_loopback
 from tests.live.fault_proxy import Fault, FaultProxy, Phase
 
 if TYPE_CHECKING:
@@ -128,6 +129,22 @@ def test_a_body_larger_than_any_buffer(subject: Subject) -> None:
         subject.run(main)
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere the kernel takes no part in a full queue, or refuses"
+)
+def test_this_machine_is_not_waited_for_where_its_queue_is_full() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as made:
+        port = server.getsockname()[1]
+        while (sock := dial_loopback("127.0.0.1", port)) is not None:
+            made.enter_context(sock)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        assert dial_loopback("127.0.0.1", port) is None
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with pytest.raises(ConnectionRefusedError):
+        dial_loopback("127.0.0.1", port)
+    assert dial_loopback("localhost", port) is None
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_connecting_while_all_threads_are_busy(backend: str) -> None:
     """Names are resolved in a thread; those that anyio lends to the program may all be taken."""
@@ -135,10 +152,11 @@ def test_connecting_while_all_threads_are_busy(backend: str) -> None:
     async def main() -> None:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = 1
-        async with limiter, gradio_sansio_anyio.client(server.url, limits=Limits(connect=2)) as app:
+        async with limiter, gradio_sansio_anyio.client(url, limits=Limits(connect=2)) as app:
             assert (await app.predict("/predict", ["x"])).value == "x"
 
     with serve() as server:
+        url = server.url.replace("127.0.0.1", "localhost")
         anyio.run(main, backend=backend)
 
 
@@ -170,10 +188,11 @@ def test_leaving_while_a_name_is_resolved(backend: str, monkeypatch: pytest.Monk
             await anyio.sleep(0.002)
 
     async def use() -> None:
-        async with gradio_sansio_anyio.client(server.url):
+        async with gradio_sansio_anyio.client(url):
             pytest.fail("it was open")
 
     with serve() as server:
+        url = server.url.replace("127.0.0.1", "localhost")
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         anyio.run(main, backend=backend)
 
