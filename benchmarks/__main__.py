@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks import engine, peers, report
+from benchmarks import engine, environments, report
 from benchmarks.cases import CASES, NEWEST
 from benchmarks.contenders import FLOOR, OURS, PEERS, SKETCHES
 from benchmarks.runner import connecting, importing, run, serving
@@ -50,7 +50,7 @@ def main() -> None:
         "cases": {},
     }
     if wanted != ["engine"]:
-        data["versions"] |= peers.install()
+        data["versions"] |= environments.install()
     contenders = [
         FLOOR,
         *SKETCHES,

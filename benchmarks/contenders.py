@@ -11,7 +11,7 @@ from threading import Timer
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from benchmarks.peers import NODE, PYTHON, WORKERS
+from benchmarks.environments import NODE, WORKERS, python
 
 INHERITED: Final = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """What a contender sees of the environment: no proxy, no token, and no setting of Python's."""
@@ -35,7 +35,7 @@ class Contender(NamedTuple):
 
 
 def _ours(name: str, worker: str, *arguments: str, imports: str, runtime: str = "") -> Contender:
-    command = (sys.executable, str(WORKERS / worker), *arguments)
+    command = (python("tasks" if arguments else "plain"), str(WORKERS / worker), *arguments)
     return Contender(f"gradio-sansio, {name}", command, imports, runtime)
 
 
@@ -61,15 +61,17 @@ OURS: Final = (
     _ours("trio", "ours_async.py", "trio", "trio", imports="gradio_sansio_trio", runtime="trio"),
 )
 SKETCHES: Final = tuple(
-    Contender(f"sketch, {kind}", (sys.executable, str(WORKERS / "sketch.py"), kind), imports, runtime)
-    for kind, imports, runtime in (
-        ("thread", "h11, msgspec, selectors, socket, threading, urllib.parse", ""),
-        ("asyncio", "h11, msgspec, urllib.parse, asyncio", "asyncio"),
+    Contender(f"sketch, {kind}", (python(where), str(WORKERS / "sketch.py"), kind), imports, runtime)
+    for kind, where, imports, runtime in (
+        ("thread", "plain", "h11, msgspec, selectors, socket, threading, urllib.parse", ""),
+        ("asyncio", "tasks", "h11, msgspec, urllib.parse, asyncio", "asyncio"),
     )
 )
 PEERS: Final = {
     "@gradio/client": Contender("@gradio/client", ("node", str(NODE / "official.mjs"))),
-    "gradio_client": Contender("gradio_client", (str(PYTHON), str(WORKERS / "official.py")), "gradio_client"),
+    "gradio_client": Contender(
+        "gradio_client", (python("gradio_client"), str(WORKERS / "official.py")), "gradio_client"
+    ),
 }
 
 

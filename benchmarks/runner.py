@@ -18,15 +18,15 @@ import trustme
 from benchmarks import replay
 from benchmarks.cases import Case
 from benchmarks.contenders import FLOOR, SKETCHES, Contender, Worker, environment
+from benchmarks.environments import FOLDER, ROOT
 from benchmarks.files import write_large
 from benchmarks.link import Link
-from benchmarks.peers import FOLDER, ROOT
 from tests.servers.server import GradioServer
 
 CONCURRENCY: Final = 1000
 """Jobs of a function that the server runs at a time: with fewer, it is its queue that is measured."""
 EVENTS: Final = {"values": 20_000, "text": 10_000}
-STARTS: Final = 7
+STARTS: Final = 15
 """How often each interpreter is started for the import case."""
 ROUND_TRIP: Final = 0.05
 BUDGET: Final = 15.0

@@ -1,4 +1,8 @@
-"""The official clients, as their registries have them today, each in a folder of its own below ``.bench/``."""
+"""Where contenders run: each client as its users have it, in a folder of its own below ``.bench/``.
+
+Ours are installed as packages, with what they need and no more: the project's own environment is editable and holds a hundred libraries,
+some of which others load if they are there.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +16,26 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / ".bench"
 WORKERS: Final = Path(__file__).with_name("workers")
-PYTHON: Final = FOLDER / "gradio_client" / "bin" / "python"
 NODE: Final = FOLDER / "node"
+EXTRAS: Final = {"plain": "", "tasks": "[anyio,trio]"}
+"""Environments of ours, with what is installed beside the core. One of tasks does for all runtimes."""
+
+
+def python(name: str) -> str:
+    """The interpreter of an environment."""
+    return str(FOLDER / name / "bin" / "python")
 
 
 def install() -> dict[str, str]:
-    """Install or renew both; the versions that are there then. A peer that can't be had is left out, and the page says so."""
+    """Install or renew all; the versions of the peers. A peer that can't be had is left out, and the page says so."""
     FOLDER.mkdir(exist_ok=True)
+    for name, extras in EXTRAS.items():
+        # A directory is built anew each time, whatever its version.
+        _install(name, f"{ROOT}{extras}")
     versions: dict[str, str] = {}
     try:
-        if not PYTHON.exists():
-            _run(sys.executable, "-m", "venv", str(PYTHON.parents[1]))
-        pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-        _run(*pip, "install", "--quiet", "--upgrade", "gradio_client")
-        listed = json.loads(_run(*pip, "list", "--format", "json"))
+        _install("gradio_client", "gradio_client")
+        listed = json.loads(_run(*_pip("gradio_client"), "list", "--format", "json"))
         versions["gradio_client"] = next(p["version"] for p in listed if p["name"] == "gradio_client")
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"gradio_client can't be installed: {error}", file=sys.stderr)
@@ -40,6 +50,16 @@ def install() -> dict[str, str]:
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"@gradio/client can't be installed: {error}", file=sys.stderr)
     return versions
+
+
+def _install(name: str, requirement: str) -> None:
+    if not Path(python(name)).exists():
+        _run(sys.executable, "-m", "venv", str(FOLDER / name))
+    _run(*_pip(name), "install", "--quiet", "--upgrade", requirement)
+
+
+def _pip(name: str) -> tuple[str, ...]:
+    return (python(name), "-m", "pip", "--disable-pip-version-check")
 
 
 def _run(*command: str) -> str:
