@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from benchmarks import replay
 from gradio_sansio import Engine
 from gradio_sansio.commands import Connect, ConnectionId, Send
@@ -174,6 +176,19 @@ def line(size: int) -> float:
     return seconds
 
 
+def bare_line(size: int) -> float:
+    """The same with a buffer and a decoder alone: what the machine makes of so many bytes, in its caches and beyond."""
+    text = replay.json.dumps(replay.message("process_completed", ["x" * size])).encode()
+    begin = time.process_time()
+    buffer = bytearray()
+    for piece in pieces(text):
+        buffer += piece
+    value = msgspec.json.decode(bytes(buffer))
+    seconds = time.process_time() - begin
+    assert value["output"]["data"] == ["x" * size]
+    return seconds
+
+
 def profile(number: int) -> list[tuple[str, float]]:
     """Where the time of a stream goes: by module, in parts of the whole, the largest first."""
     profiler = cProfile.Profile()
@@ -205,7 +220,11 @@ def measure() -> dict[str, object]:
         "token": least(lambda: stream("text", 10_000)) / 10_000,
         # How many, and by job: seconds to submit it, seconds by message, bytes that it holds.
         "jobs": [(count, *by_job(count), memory(count)) for count in JOBS],
-        "lines": [(size, least(partial(line, size)) / size) for size in LINES],
+        # By byte, and that with the libraries alone.
+        "lines": [
+            (size, least(partial(line, size)) / size, least(partial(bare_line, size)) / size)
+            for size in LINES
+        ],
         "streams": [(size, least(partial(stream, "values", size)) / size) for size in STREAMS],
         "profile": profile(20_000),
     }
