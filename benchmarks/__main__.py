@@ -2,9 +2,9 @@
 
     python -m benchmarks [CASE ...] [--list] [--only CONTENDER ...]
 
-Without arguments, all of it, in a quarter of an hour. It installs the official clients below ``.bench/``, starts real servers from
-``.servers/``, and writes ``docs/benchmarks.md``, its plots, ``docs/benchmarks.json`` and the table of the README. With arguments it
-prints only.
+Without arguments, all of it, in a quarter of an hour. It installs this client and the official ones below ``.bench/``, starts real
+servers from ``.servers/``, and writes ``docs/benchmarks.md``, its plots, ``docs/benchmarks.json`` and the table of the README. With
+arguments it prints only.
 """
 
 from __future__ import annotations

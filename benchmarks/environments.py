@@ -30,7 +30,6 @@ def install() -> dict[str, str]:
     """Install or renew all; the versions of the peers. A peer that can't be had is left out, and the page says so."""
     FOLDER.mkdir(exist_ok=True)
     for name, extras in EXTRAS.items():
-        # A directory is built anew each time, whatever its version.
         _install(name, f"{ROOT}{extras}")
     versions: dict[str, str] = {}
     try:
@@ -53,9 +52,8 @@ def install() -> dict[str, str]:
 
 
 def _install(name: str, requirement: str) -> None:
-    if not Path(python(name)).exists():
-        _run(sys.executable, "-m", "venv", str(FOLDER / name))
-    _run(*_pip(name), "install", "--quiet", "--upgrade", requirement)
+    _run(sys.executable, "-m", "venv", "--clear", str(FOLDER / name))
+    _run(*_pip(name), "install", "--quiet", requirement)
 
 
 def _pip(name: str) -> tuple[str, ...]:

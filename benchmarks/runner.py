@@ -177,7 +177,8 @@ def importing(contenders: Sequence[Contender]) -> dict[str, dict[str, list[float
 
 def _start(python: str, program: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([python, "-c", program], check=True, env=environment())
+    # Python looks first where it is started.
+    subprocess.run([python, "-c", program], check=True, env=environment(), cwd=FOLDER)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

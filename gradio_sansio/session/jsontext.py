@@ -31,8 +31,7 @@ def check_depth(data: bytes, limit: int) -> None:
     Raises:
         BadJson: too deep, or its brackets don't match.
     """
-    opened = data.count(b"{")
-    if opened <= limit and opened + data.count(b"[") <= limit:
+    if data.count(b"[") + data.count(b"{") <= limit:
         return
     brackets = _brackets(data, STEP)
     for _ in range(limit):
