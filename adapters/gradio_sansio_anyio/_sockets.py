@@ -35,6 +35,8 @@ class TaskSockets(Connections):
 
     def dial(self, connection: Connection, action: Connect) -> None:
         """In a thread of anyio's."""
+        if self.dialled_at_once(connection, action):
+            return
         scope = self._diallings[connection.id] = anyio.CancelScope(shield=True)
         self._app.start(partial(self._dial_apart, connection, action, scope))
 

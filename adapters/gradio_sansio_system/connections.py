@@ -57,15 +57,7 @@ class Connections(ABC):
     def connect(self, action: Connect) -> None:
         """Begin to open a connection."""
         connection = self._connections[action.connection] = Connection(action.connection)
-        try:
-            sock = dial_loopback(action.host, action.port)
-        except OSError as error:
-            self.dialled(connection, None, reason_of(error))
-        else:
-            if sock is None:
-                self.dial(connection, action)
-            else:
-                self.dialled(connection, sock, "")
+        self.dial(connection, action)
 
     def operate(self, action: Operation) -> None:
         """Do something to a connection, if it is still there."""
@@ -73,6 +65,17 @@ class Connections(ABC):
             self._close(self._connections.get(action.connection))
         else:
             self._attempt(action.connection, lambda connection: self._change(connection, action))
+
+    def dialled_at_once(self, connection: Connection, action: Connect) -> bool:
+        """Whether nothing had to be waited for: for ``dial`` to begin with. ``dialled`` was called then."""
+        try:
+            sock = dial_loopback(action.host, action.port)
+        except OSError as error:
+            self.dialled(connection, None, reason_of(error))
+            return True
+        if sock is not None:
+            self.dialled(connection, sock, "")
+        return sock is not None
 
     def dialled(self, connection: Connection, sock: socket | None, reason: str) -> None:
         """The socket that was dialled for, connected and not blocking, or why there is none."""

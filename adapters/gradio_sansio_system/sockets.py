@@ -52,6 +52,8 @@ class Sockets(Connections):
 
     def dial(self, connection: Connection, action: Connect) -> None:
         """In a short-lived thread, since the resolver of names can't be told to stop."""
+        if self.dialled_at_once(connection, action):
+            return
         dialler = threading.Thread(target=self._dial, args=(connection, action), daemon=True)
         self._diallers = [thread for thread in self._diallers if thread.is_alive()]
         try:
@@ -144,4 +146,6 @@ class SelectorSockets(Sockets):
         self.ended = True
         while self._todo:
             self._todo.popleft()()
+        # Some of that may have asked for others.
+        super().close()
         self._resources.close()

@@ -18,7 +18,7 @@ import trio
 import gradio_sansio_anyio
 from gradio_sansio import ConnectError, Disconnected, Limits
 from gradio_sansio.testing.cases.base import FUNCTIONS, raises, serve
-from gradio_sansio.testing.loopback import Loopback
+from gradio_sansio.testing.loopback import Loopback, refused_url
 from gradio_sansio.testing.network import Cut
 from gradio_sansio.testing.server import GradioServer
 from gradio_sansio_system.dial import dial_loopback
@@ -140,8 +140,8 @@ def test_this_machine_is_not_waited_for_where_its_queue_is_full() -> None:
         before = len(list(Path("/proc/self/fd").iterdir()))
         assert dial_loopback("127.0.0.1", port) is None
         assert len(list(Path("/proc/self/fd").iterdir())) == before
-    with pytest.raises(ConnectionRefusedError):
-        dial_loopback("127.0.0.1", port)
+    with refused_url() as url, pytest.raises(ConnectionRefusedError):
+        dial_loopback("127.0.0.1", int(url.rpartition(":")[2]))
     assert dial_loopback("localhost", port) is None
 
 
