@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
@@ -73,6 +74,7 @@ class App(AsyncApp[Submission]):
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
+        self.check()
         self._usable.close(self.now())
         self.pump()
         with anyio.CancelScope(shield=True):
@@ -82,6 +84,7 @@ class App(AsyncApp[Submission]):
         if self._manager is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
         self.engine: Engine = self._make(self.now())
+        self._thread = get_ident()
         self._alarm = anyio.CancelScope(shield=True)
         self._opened = anyio.Event()
         self._closed = anyio.Event()

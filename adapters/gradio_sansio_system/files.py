@@ -14,6 +14,7 @@ from functools import partial
 from io import SEEK_END
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import get_ident
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
 from gradio_sansio import Content, Engine, FileData, InputFile, LocalProtocolError
@@ -222,7 +223,19 @@ class Saving:
 
 
 class AsyncApp(AsyncAppBase[A]):
-    """An app of a runtime of tasks, on a machine that has files."""
+    """An app of a runtime of tasks, on a machine that has files and threads."""
+
+    _thread: int | None = None
+    """That which entered it."""
+
+    def check(self) -> None:
+        """Refuse other threads: to their loops nothing would ever come, and what they did would meet ours in the midst of its own."""
+        if self._thread is not None and self._thread != get_ident():
+            raise LocalProtocolError(
+                "an app of an event loop can't be used by other threads: use gradio_sansio_sync, which any thread may, or have the loop's"
+                " own do it (asyncio.run_coroutine_threadsafe, trio.from_thread.run)",
+                state="entered",
+            )
 
     async def download(self, file: FileData | str, to: StrPath) -> Path:
         """Save a file that the app returned, in a directory.
@@ -240,6 +253,7 @@ class AsyncApp(AsyncAppBase[A]):
             OSError: it can't be written.
             GradioError: the server doesn't give it.
         """
+        self.check()
         return await fetch(self, self._usable, file, Saving(to))
 
 

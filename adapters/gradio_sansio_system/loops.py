@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from ssl import SSLContext
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -72,6 +73,7 @@ class LoopApp(AsyncApp[AsyncSubmissionBase]):
         if hasattr(self, "engine"):
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
         self.engine: Engine = self.make_engine()
+        self._thread = get_ident()
         self._opened = self.event()
         self._closed = self.event()
         self._ended = False
@@ -99,6 +101,7 @@ class LoopApp(AsyncApp[AsyncSubmissionBase]):
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
+        self.check()
         self._usable.close(self.now())
         self.pump()
         await self._closed.wait()

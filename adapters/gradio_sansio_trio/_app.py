@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from ssl import SSLContext
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
@@ -68,6 +69,7 @@ class App(AsyncApp[Submission]):
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
+        self.check()
         self._usable.close(self.now())
         self.pump()
         with trio.CancelScope(shield=True):
@@ -77,6 +79,7 @@ class App(AsyncApp[Submission]):
         if self._manager is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
         self.engine: Engine = self._make(self.now())
+        self._thread = get_ident()
         self._alarm = trio.CancelScope(shield=True)
         self._opened = trio.Event()
         self._closed = trio.Event()

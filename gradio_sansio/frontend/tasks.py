@@ -61,6 +61,7 @@ class AsyncSubmissionBase(SubmissionBase):
 
     def cancel(self) -> None:
         """End the job: here before this returns, and on the server as far as its version can. May be called at any time."""
+        self._driver.check()
         if not self.done and self.job is not None:
             self._driver.engine.cancel(self.job, self._driver.now())
             self._driver.pump()
@@ -75,6 +76,7 @@ class AsyncSubmissionBase(SubmissionBase):
             ValidationError: the payload doesn't fit the endpoint.
             LocalProtocolError: the endpoint takes no such input.
         """
+        self._driver.check()
         if not self.done and self.job is not None:
             self._driver.engine.send(self.job, payload, self._driver.now())
             self._driver.pump()
@@ -82,6 +84,7 @@ class AsyncSubmissionBase(SubmissionBase):
 
     async def end(self) -> None:
         """There is no more input for a streaming input: the job ends with its last result. As ``send`` otherwise."""
+        self._driver.check()
         if not self.done and self.job is not None:
             self._driver.engine.end(self.job, self._driver.now())
             self._driver.pump()
@@ -158,6 +161,7 @@ class AsyncSubmissionBase(SubmissionBase):
 
     async def _change(self, until: float | None) -> None:
         """Wait until something has come, or until that time."""
+        self._driver.check()
         if self._changed is None:
             self._changed = self._driver.event()
         if until is None:
@@ -249,6 +253,9 @@ class AsyncAppBase(AppBase[A], Driver):
             raise LocalProtocolError("the app is used by: async with client(...) as app", state="new")
         return self.engine
 
+    def check(self) -> None:
+        """Refuse use from where the app can't be used, as far as an adapter can tell. ``LocalProtocolError`` there."""
+
     def operate(self, action: Operation) -> None:
         """Do something to a connection, unless it was lost while this was being listed."""
         connection = self.connections.get(action.connection)
@@ -332,6 +339,7 @@ class AsyncAppBase(AppBase[A], Driver):
         self.start_callbacks(feed)
 
     def _begin(self, inbox: Inbox, endpoint: str | int | None, payload: Payload, **options: Any) -> A:
+        self.check()
         job = self._usable.submit(endpoint, payload, now=self.now(), **options)
         submission = self._make_submission(job, inbox)
         self.pump()

@@ -129,6 +129,11 @@ def serve(functions: Sequence[Function] = FUNCTIONS, **options: Any) -> Server:
     return Loopback(GradioServer(functions, **options))
 
 
+def named(url: str) -> str:
+    """The same, by a name: that is resolved first, to several addresses perhaps."""
+    return url.replace("127.0.0.1", "localhost")
+
+
 def prepare(server: Server, answers: Mapping[str, Answer]) -> None:
     """Have the next request to each path get that answer."""
 

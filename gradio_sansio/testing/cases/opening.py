@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from gradio_sansio.errors import (
@@ -22,6 +25,7 @@ from gradio_sansio.testing.cases.base import (
     asked,
     begun,
     case,
+    named,
     raises,
     running,
     serve,
@@ -40,6 +44,14 @@ async def connects_and_closes(subject: Subject, server: Server) -> None:
     async with subject.client(server.url) as app:
         assert (await app.predict("/predict", ["hello"])).value == "hello"
         assert server.open > 0
+    await subject.until(lambda: server.open == 0)
+
+
+@case()
+async def connects_by_name(subject: Subject, server: Server) -> None:
+    """An app may be on a host that has a name, and more addresses than it listens at."""
+    async with subject.client(named(server.url)) as app:
+        assert (await app.predict("/predict", ["hello"])).value == "hello"
     await subject.until(lambda: server.open == 0)
 
 
@@ -156,13 +168,53 @@ async def is_cancelled_while_entering(subject: Subject, server: Server) -> None:
     """Cancelling while the app is being opened leaves nothing behind."""
     server.fault = Fault.STALL
 
-    async def enter() -> None:
-        async with subject.client(server.url):
+    async def enter(url: str) -> None:
+        async with subject.client(url):
             raise AssertionError("nobody answered")
 
-    started = time.monotonic()
-    await subject.cancelled_after(0.1, enter)
-    assert time.monotonic() - started < PATIENCE / 2
+    for url, seconds in ((server.url, 0.1), (named(server.url), 0.1), (named(server.url), 0.001)):
+        started = time.monotonic()
+        await subject.cancelled_after(seconds, partial(enter, url))
+        assert time.monotonic() - started < PATIENCE / 2
+
+
+@case("tasks")
+async def refuses_other_threads(subject: Subject, server: Server) -> None:
+    """An app of an event loop says so where another thread uses it: what that thread awaits would never come."""
+
+    async def submit() -> None:
+        app.submit("/predict", ["there"])
+
+    async def cancel() -> None:
+        job.cancel()
+
+    async def iterate() -> None:
+        async for _ in job:
+            pass
+
+    def predict() -> Awaitable[object]:
+        return app.predict("/predict", ["there"])
+
+    async with subject.client(server.url) as app:
+        job = app.submit("/slow", [0.3])
+        for use in (submit, cancel, iterate, predict, job.result, app.close):
+            refused: list[BaseException] = []
+            thread = threading.Thread(target=_use, args=(use, refused))
+            thread.start()
+            thread.join(PATIENCE)
+            (error,) = refused
+            assert isinstance(error, LocalProtocolError), repr(error)
+            assert "thread" in error.message
+        assert (await job.result()).value == "slept 0.3"
+        assert (await app.predict("/predict", ["here"])).value == "here"
+
+
+def _use(use: Callable[[], Awaitable[object]], refused: list[BaseException]) -> None:
+    # Without a loop: a refusal comes before anything is waited for.
+    try:
+        use().__await__().send(None)
+    except BaseException as error:  # noqa: BLE001  # it is looked at
+        refused.append(error)
 
 
 @case()
