@@ -16,6 +16,7 @@ from gradio_sansio.checks import check_text
 from gradio_sansio.errors import ValidationError
 
 # `C:/x` is a path.
+# Compiled when first needed, which is seldom.
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]+://|data:"
 _SHOWN: Final = 300
 _SCALARS: Final = (str, int, float, type(None))

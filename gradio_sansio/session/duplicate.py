@@ -13,6 +13,7 @@ from msgspec import Struct
 from gradio_sansio.checks import check_flag, check_text
 from gradio_sansio.session.source import is_space_name
 
+# Compiled when first needed, which is seldom.
 HARDWARE: Final = r"[A-Za-z0-9_.-]{1,64}"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]{0,255}"
 

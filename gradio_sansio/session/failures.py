@@ -28,6 +28,7 @@ HIDDEN: Final = (
     "the app's function raised an error, and its author doesn't show the text"
     " (with launch(show_error=True), or by raising gr.Error, it would)"
 )
+# Patterns are compiled when first needed, which is seldom.
 # Python's repr of a text. A text that only stands in quotes is left alone.
 _REPR: Final = r"""(?s)(['"])((?:(?!\1)[^\\]|\\(?:[\\'"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4}))*+)\1"""
 _QUOTA: Final = r"exceeded your [\w ]{0,40}GPU quota"

@@ -5,9 +5,8 @@ years differ in every number (ranks that are floats, counts that are null). ``UN
 matters for errors: ``"error": null`` is a failure whose text the app hides. An unknown ``msg`` becomes ``Unknown``, never a failure.
 """
 
-from __future__ import annotations
+# No `annotations` of the future: msgspec would compile each text by itself, which takes longer than all else in here.
 
-from functools import cache
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 import msgspec
@@ -160,11 +159,7 @@ Message: TypeAlias = Known | Unknown | Malformed
 
 _TAGS: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Known))
 
-
-@cache
-def _decoder() -> msgspec.json.Decoder[Known]:
-    # Made with the first message: it takes longer than all else that is imported.
-    return msgspec.json.Decoder(Known)
+_decoder: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 
 
 def decode_message(data: bytes, *, depth: int) -> Message:
@@ -175,7 +170,7 @@ def decode_message(data: bytes, *, depth: int) -> Message:
     """
     check_depth(data, depth)
     try:
-        return _decoder().decode(data)
+        return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _decode_leniently(data)
 

@@ -17,6 +17,7 @@ HUB: Final = "https://huggingface.co"
 SPACES: Final = ".hf.space"
 """What the host of a Space's own address ends with."""
 
+# Compiled when first needed, which is seldom.
 _NAME: Final = r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}"
 _SHOWABLE: Final = r"[\w .:/-]{1,80}"
 _HOST_AND_PORT: Final = r"[A-Za-z0-9.-]{1,60}:[0-9]{1,5}/?"

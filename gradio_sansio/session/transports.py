@@ -9,6 +9,7 @@ from gradio_sansio.errors import RemoteProtocolError
 from gradio_sansio.session.app import App
 from gradio_sansio.session.config import Dialect
 from gradio_sansio.session.dialects import Transport
+from gradio_sansio.session.dialects.shared_stream import SharedStream
 
 
 class Transports:
@@ -57,8 +58,6 @@ def _make(app: App, dialect: Dialect, session_hash: str, *, isolated: bool) -> T
 
             return DirectCalls(app, session_hash)
         case Dialect.SSE_V1 | Dialect.SSE_V2 | Dialect.SSE_V2_1 | Dialect.SSE_V3:
-            from gradio_sansio.session.dialects.shared_stream import SharedStream  # noqa: PLC0415
-
             return SharedStream(app, session_hash, isolated=isolated)
         case Dialect.SSE:
             from gradio_sansio.session.dialects.job_stream import JobStreams  # noqa: PLC0415

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradio_sansio.limits import Limits
     from gradio_sansio.wire.origin import Url
 
+# Compiled when first needed, which is seldom.
 _CONTROL: Final = r"[\x00-\x08\x0a-\x1f\x7f]"
 _ATTRIBUTE_LIMIT: Final = 1024  # RFC 6265bis, section 5.6
 _SECONDS: Final = r"-?[0-9]+"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Compiled when first needed, which is seldom.
 _SPECIAL: Final = r'[\x00-\x1f"\x7f]'
 _END: Final = b"\r\n"
 

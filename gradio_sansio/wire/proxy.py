@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gradio_sansio.wire.origin import Origin, Url, is_loopback, parse_host, parse_port
 
+# Compiled when first needed, which is seldom.
 _SEPARATORS: Final = r"[,\s]+"
 
 

@@ -1,7 +1,7 @@
 """A watch over the core: I/O that code of the package does, itself or through what it calls, is stopped and noted.
 
 Only events with a frame of the package above them count, since pytest, hypothesis and coverage open files as they please. What Python
-does for an ``import`` is its own: the package loads one dependency on first need.
+does for an ``import`` is its own: the package loads two of its dependencies on first need.
 """
 
 from __future__ import annotations

@@ -26,7 +26,10 @@ class Transport(ABC):
         """Whether nothing is under way, nor to be expected."""
 
     def send(self, job: Job, data: bytes | None, now: float) -> None:
-        """Take further input to a job that streams it (5.0 and later): arguments as JSON, or None at their end."""
+        """Take further input to a job that streams it (5.0 and later): arguments as JSON, or None at their end.
+
+        Other dialects are never asked: the session refuses it where an endpoint doesn't stream its inputs.
+        """
 
     def overflowed(self, job: Job) -> bool:
         """The application doesn't keep up with the job. Hold the server back, or say False where that would harm others.
@@ -39,7 +42,7 @@ class Transport(ABC):
         """The application has caught up."""
 
     def fire(self, timer: Timer, key: int, now: float) -> None:
-        """A timer is due that this transport set, or another one with the same key."""
+        """A timer is due. Where its key is a function's, all transports hear of it, whichever has set it."""
 
     def close(self, now: float) -> None:
         """The session ends; its jobs have been withdrawn."""

@@ -493,7 +493,7 @@ class SharedStream(Transport):
             case Timer.SUSPECT:
                 self._suspected(self._event_ids[JobId(key)], now)
             case _:
-                pass
+                pass  # another dialect's
 
     def _suspected(self, event_id: str, now: float) -> None:
         """A job that a kill may have met has said nothing for long."""
