@@ -44,7 +44,7 @@ def _predict(name: str, title: str, **options: Any) -> Case:
 
 def _jobs(count: int, rounds: int) -> Case:
     title = "1 job" if count == 1 else f"{count:,} jobs at once"
-    fresh, warm = count >= 1000, {"count": 1}
+    fresh, warm = count >= 200, {"count": 1}
     return Case(
         f"jobs-{count}", title, "jobs", {"count": count}, count, "job", rounds, fresh=fresh, warm=warm
     )
@@ -59,7 +59,7 @@ CASES: Final = (
     _jobs(1, 15),
     _jobs(10, 9),
     _jobs(100, 5),
-    _jobs(200, 3),
+    _jobs(200, 2),
     _jobs(1000, 2),
     _stream("stream", "A stream of 2,000 small values", rounds=3, sketches=True),
     Case(
