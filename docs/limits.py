@@ -28,7 +28,8 @@ with client("http://127.0.0.1:7860", limits=Limits(idle=300, event=256 * 1024 * 
 Three bounds are the caller's own, and have no default: `timeout=` of a call (past it the job is cancelled), `timeout=` of `result` (past it
 only the waiting ends), and `deadline=` of `client` (connecting as a whole).
 
-All times are seconds, and all sizes are bytes.
+All times are seconds, and all sizes are bytes. Limits don't change:
+`msgspec.structs.replace(limits, idle=300)` makes others of those that you have.
 """
 
 
