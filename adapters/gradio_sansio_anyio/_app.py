@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
-from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
@@ -74,17 +73,14 @@ class App(AsyncApp[Submission]):
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
-        self.check()
-        self._usable.close(self.now())
-        self.pump()
+        self._end()
         with anyio.CancelScope(shield=True):
             await self._closed.wait()
 
     async def __aenter__(self) -> Self:
         if self._manager is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self.engine: Engine = self._make(self.now())
-        self._thread = get_ident()
+        self.enter(self._make(self.now()))
         self._alarm = anyio.CancelScope(shield=True)
         self._opened = anyio.Event()
         self._closed = anyio.Event()
@@ -186,7 +182,7 @@ class App(AsyncApp[Submission]):
     async def in_thread(self, function: Callable[[], Any], *, abandon: bool = False) -> Any:
         return await anyio.to_thread.run_sync(function, abandon_on_cancel=abandon)
 
-    def soon(self, action: Callable[[], object]) -> None:
+    def soon(self, action: Callable[[], None]) -> None:
         if not self._closed.is_set():
             with suppress(RuntimeError):
                 # The runtime may have ended without the app.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 
-def scheduler() -> Callable[[Callable[[], object]], object]:
+def scheduler() -> Callable[[Callable[[], None]], object]:
     """How to have something done between the steps of tasks, from anywhere: for finalizers."""
     try:
         return asyncio.get_running_loop().call_soon_threadsafe

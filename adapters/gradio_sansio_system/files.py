@@ -228,6 +228,11 @@ class AsyncApp(AsyncAppBase[A]):
     _thread: int | None = None
     """That which entered it."""
 
+    def enter(self, engine: Engine) -> None:
+        """Drive an engine from now on, in this thread."""
+        self.engine: Engine = engine
+        self._thread = get_ident()
+
     def check(self) -> None:
         """Refuse other threads: to their loops nothing would ever come, and what they did would meet ours in the midst of its own."""
         if self._thread is not None and self._thread != get_ident():
@@ -236,6 +241,12 @@ class AsyncApp(AsyncAppBase[A]):
                 " own do it (asyncio.run_coroutine_threadsafe, trio.from_thread.run)",
                 state="entered",
             )
+
+    def _end(self) -> None:
+        """Have the engine close everything; ``AppClosed`` follows."""
+        self.check()
+        self._usable.close(self.now())
+        self.pump()
 
     async def download(self, file: FileData | str, to: StrPath) -> Path:
         """Save a file that the app returned, in a directory.

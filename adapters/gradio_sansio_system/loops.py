@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from ssl import SSLContext
-from threading import get_ident
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -72,8 +71,7 @@ class LoopApp(AsyncApp[AsyncSubmissionBase]):
     async def __aenter__(self) -> Self:
         if hasattr(self, "engine"):
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self.engine: Engine = self.make_engine()
-        self._thread = get_ident()
+        self.enter(self.make_engine())
         self._opened = self.event()
         self._closed = self.event()
         self._ended = False
@@ -101,9 +99,7 @@ class LoopApp(AsyncApp[AsyncSubmissionBase]):
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
-        self.check()
-        self._usable.close(self.now())
-        self.pump()
+        self._end()
         await self._closed.wait()
 
     def told(self, event: AppOpened | AppClosed | Logged) -> None:

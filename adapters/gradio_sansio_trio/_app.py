@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from ssl import SSLContext
-from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
@@ -69,17 +68,14 @@ class App(AsyncApp[Submission]):
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
-        self.check()
-        self._usable.close(self.now())
-        self.pump()
+        self._end()
         with trio.CancelScope(shield=True):
             await self._closed.wait()
 
     async def __aenter__(self) -> Self:
         if self._manager is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self.engine: Engine = self._make(self.now())
-        self._thread = get_ident()
+        self.enter(self._make(self.now()))
         self._alarm = trio.CancelScope(shield=True)
         self._opened = trio.Event()
         self._closed = trio.Event()
