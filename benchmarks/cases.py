@@ -44,9 +44,16 @@ def _predict(name: str, title: str, **options: Any) -> Case:
 
 def _jobs(count: int, rounds: int) -> Case:
     title = "1 job" if count == 1 else f"{count:,} jobs at once"
-    fresh, warm = count >= 200, {"count": 1}
     return Case(
-        f"jobs-{count}", title, "jobs", {"count": count}, count, "job", rounds, fresh=fresh, warm=warm
+        f"jobs-{count}",
+        title,
+        "jobs",
+        {"count": count},
+        count,
+        "job",
+        rounds,
+        fresh=count >= 200,
+        warm={"count": 1},
     )
 
 

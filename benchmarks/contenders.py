@@ -34,16 +34,17 @@ class Contender(NamedTuple):
         return self.name.startswith("gradio-sansio")
 
 
-def _ours(name: str, worker: str, *arguments: str, imports: str, runtime: str = "") -> Contender:
-    command = (python("tasks" if arguments else "plain"), str(WORKERS / worker), *arguments)
+def _ours(name: str, where: str, worker: str, *arguments: str, imports: str, runtime: str = "") -> Contender:
+    command = (python(where), str(WORKERS / worker), *arguments)
     return Contender(f"gradio-sansio, {name}", command, imports, runtime)
 
 
 FLOOR: Final = Contender("floor", (sys.executable, str(WORKERS / "floor.py")))
 OURS: Final = (
-    _ours("sync", "ours_sync.py", imports="gradio_sansio_sync"),
+    _ours("sync", "plain", "ours_sync.py", imports="gradio_sansio_sync"),
     _ours(
         "asyncio",
+        "tasks",
         "ours_async.py",
         "anyio",
         "asyncio",
@@ -52,13 +53,14 @@ OURS: Final = (
     ),
     _ours(
         "anyio on trio",
+        "tasks",
         "ours_async.py",
         "anyio",
         "trio",
         imports="gradio_sansio_anyio, trio",
         runtime="anyio, trio",
     ),
-    _ours("trio", "ours_async.py", "trio", "trio", imports="gradio_sansio_trio", runtime="trio"),
+    _ours("trio", "tasks", "ours_async.py", "trio", "trio", imports="gradio_sansio_trio", runtime="trio"),
 )
 SKETCHES: Final = tuple(
     Contender(f"sketch, {kind}", (python(where), str(WORKERS / "sketch.py"), kind), imports, runtime)
