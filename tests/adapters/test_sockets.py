@@ -17,7 +17,7 @@ import trio
 
 import gradio_sansio_anyio
 from gradio_sansio import ConnectError, Disconnected, Limits
-from gradio_sansio.testing.cases.base import FUNCTIONS, raises, serve
+from gradio_sansio.testing.cases.base import FUNCTIONS, named, raises, serve
 from gradio_sansio.testing.loopback import Loopback, refused_url
 from gradio_sansio.testing.network import Cut
 from gradio_sansio.testing.server import GradioServer
@@ -47,17 +47,6 @@ def test_ipv6(subject: Subject) -> None:
                 assert (await app.predict("/predict", ["six"])).value == "six"
             hosts = server.call(lambda gradio: {request.headers["host"] for request in gradio.requests})
             assert hosts == {f"[::1]:{server.port}"}
-
-        subject.run(main)
-
-
-def test_names(subject: Subject) -> None:
-    """``localhost`` may stand for two addresses, of which one answers."""
-    with serve() as server:
-
-        async def main() -> None:
-            async with subject.client(server.url.replace("127.0.0.1", "localhost")) as app:
-                assert (await app.predict("/predict", ["x"])).value == "x"
 
         subject.run(main)
 
@@ -156,7 +145,7 @@ def test_connecting_while_all_threads_are_busy(backend: str) -> None:
             assert (await app.predict("/predict", ["x"])).value == "x"
 
     with serve() as server:
-        url = server.url.replace("127.0.0.1", "localhost")
+        url = named(server.url)
         anyio.run(main, backend=backend)
 
 
@@ -184,7 +173,7 @@ def test_leaving_while_a_name_is_resolved(backend: str, monkeypatch: pytest.Monk
                 scope.cancel()
         assert anyio.current_time() - began < 5
         answer.set()
-        while not left.is_set():  # noqa: ASYNC110
+        while not left.is_set():  # noqa: ASYNC110  # as above
             await anyio.sleep(0.002)
 
     async def use() -> None:
@@ -192,7 +181,7 @@ def test_leaving_while_a_name_is_resolved(backend: str, monkeypatch: pytest.Monk
             pytest.fail("it was open")
 
     with serve() as server:
-        url = server.url.replace("127.0.0.1", "localhost")
+        url = named(server.url)
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         anyio.run(main, backend=backend)
 

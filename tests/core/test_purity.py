@@ -106,7 +106,7 @@ def test_nothing_banned_is_loaded() -> None:
     ("module", "text", "at_first", "in_all"),
     [
         ("limits.py", "import socket", "socket", "socket"),
-        ("session/job.py", "from random import random", "random", "random"),
+        ("session/sse.py", "from random import random", "random", "random"),
         # Loaded on first need only.
         ("wire/websocket.py", "import threading", None, "threading"),
         # Not imported by the package itself, but by what it imports.
