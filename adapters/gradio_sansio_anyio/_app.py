@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -16,11 +17,11 @@ from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio.frontend import Operation
-from gradio_sansio_anyio._runtime import report_exception, scheduler
-from gradio_sansio_anyio._sockets import TaskSockets
+from gradio_sansio_anyio._runtime import current_runtime, in_task, report_exception
+from gradio_sansio_anyio._sockets import make_sockets
 from gradio_sansio_anyio._submission import Submission
 from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
-from gradio_sansio_system.files import AsyncApp
+from gradio_sansio_system.async_app import AsyncApp
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -70,6 +71,7 @@ class App(AsyncApp[Submission]):
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: TaskGroup | None = None
         self._task: int | None = None
+        self._left: deque[Callable[[], object]] = deque()
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
@@ -80,13 +82,13 @@ class App(AsyncApp[Submission]):
     async def __aenter__(self) -> Self:
         if self._manager is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
+        self._runtime = current_runtime()
         self.enter(self._make(self.now()))
         self._alarm = anyio.CancelScope(shield=True)
         self._opened = anyio.Event()
         self._closed = anyio.Event()
         self._task = anyio.get_current_task().id
-        self._schedule = scheduler()
-        self._sockets = TaskSockets(self)
+        self._sockets = make_sockets(self)
         self._manager = anyio.create_task_group()
         self._group = await self._manager.__aenter__()
         self._group.start_soon(self._tick)
@@ -131,7 +133,7 @@ class App(AsyncApp[Submission]):
     # As a driver.
 
     def now(self) -> float:
-        return anyio.current_time()
+        return self._runtime.now()
 
     def pump(self) -> None:
         super().pump()
@@ -161,7 +163,15 @@ class App(AsyncApp[Submission]):
 
     def start(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that ends before the app is left."""
-        self._group.start_soon(run)
+        if in_task():
+            self._group.start_soon(run)
+        else:
+            self.leave(partial(self._group.start_soon, run))
+
+    def leave(self, action: Callable[[], object]) -> None:
+        """Leave something to a task that callbacks of a loop can't do."""
+        self._left.append(action)
+        self._alarm.cancel()
 
     def event(self) -> anyio.Event:
         return anyio.Event()
@@ -186,13 +196,16 @@ class App(AsyncApp[Submission]):
         if not self._closed.is_set():
             with suppress(RuntimeError):
                 # The runtime may have ended without the app.
-                self._schedule(action)
+                self._runtime.soon(partial(self.leave, action) if self._sockets.for_tasks else action)
 
     def _make_submission(self, job: JobId, inbox: Inbox) -> Submission:
         return Submission(self, job, inbox)
 
     async def _tick(self) -> None:
+        """Do what it takes a task for: keep the engine's deadlines, and what was left to one."""
         while not self._closed.is_set():
+            while self._left:
+                self._left.popleft()()
             deadline = self.engine.deadline
             with anyio.CancelScope(
                 shield=True, deadline=NEVER if deadline is None else deadline

@@ -1,4 +1,4 @@
-"""An app's connections: sockets that don't block, and tasks that wait until one can be read or written.
+"""An app's connections: sockets that don't block, and callbacks or tasks for when one can be read or written.
 
 anyio's own streams take more turns of the loop: writing is a task's business there, and asyncio's transports are told to pause and to
 resume for each read.
@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 import anyio
 
 from gradio_sansio.commands import Connect, ConnectionId
+from gradio_sansio_anyio._runtime import asyncio_loop
 from gradio_sansio_system import reason_of
 from gradio_sansio_system.connection import Connection
 from gradio_sansio_system.connections import Connections
 from gradio_sansio_system.dial import dial
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from gradio_sansio_anyio._app import App
 
 
@@ -30,6 +33,8 @@ class TaskSockets(Connections):
     def __init__(self, app: App) -> None:
         super().__init__(app, app.ssl_context)
         self._app = app
+        self.for_tasks: bool = asyncio_loop() is not None
+        """They can't be dealt with in callbacks of the loop."""
         self._diallings: dict[ConnectionId, anyio.CancelScope] = {}
         self._waiting: dict[ConnectionId, list[anyio.CancelScope]] = {}
 
@@ -37,10 +42,11 @@ class TaskSockets(Connections):
         """In a thread of anyio's."""
         if self.dialled_at_once(connection, action):
             return
-        scope = self._diallings[connection.id] = anyio.CancelScope(shield=True)
-        self._app.start(partial(self._dial_apart, connection, action, scope))
+        self._app.start(partial(self._dial_apart, connection, action))
 
-    async def _dial_apart(self, connection: Connection, action: Connect, scope: anyio.CancelScope) -> None:
+    async def _dial_apart(self, connection: Connection, action: Connect) -> None:
+        if connection.closed:
+            return
         found: list[socket] = []
 
         def open_socket() -> None:
@@ -49,7 +55,8 @@ class TaskSockets(Connections):
                 _close_all(found)
 
         reason = ""
-        with scope:
+        with anyio.CancelScope(shield=True) as scope:
+            self._diallings[connection.id] = scope
             try:
                 # However many threads of the program's are busy.
                 limiter = anyio.CapacityLimiter(1)
@@ -91,6 +98,51 @@ class TaskSockets(Connections):
             while not scope.cancel_called:
                 await wait(sock)
                 self.serve(connection, event)
+
+
+class CallbackSockets(TaskSockets):
+    """Served by callbacks of an asyncio loop, which are there a turn earlier than tasks."""
+
+    def __init__(self, app: App, loop: AbstractEventLoop) -> None:
+        super().__init__(app)
+        self.for_tasks = False
+        self._loop = loop
+
+    def watch(self, connection: Connection, wanted: int) -> None:
+        """Tell the loop."""
+        sock, changed = connection.sock, connection.watched ^ wanted
+        assert sock is not None
+        for event, add, remove in (
+            (EVENT_READ, self._loop.add_reader, self._loop.remove_reader),
+            (EVENT_WRITE, self._loop.add_writer, self._loop.remove_writer),
+        ):
+            if changed & wanted & event:
+                add(sock, self._served, connection, event)
+            elif changed & event:
+                remove(sock)
+
+    def _served(self, connection: Connection, event: int) -> None:
+        try:
+            self.serve(connection, event)
+        except Exception as error:  # noqa: BLE001  # a defect of ours, which is to end the app and not to be logged by the loop
+            self.close()
+            self._app.start(partial(_fail, error))
+
+
+async def _fail(error: Exception) -> None:
+    raise error
+
+
+def make_sockets(app: App) -> TaskSockets:
+    """As the runtime has it."""
+    loop = asyncio_loop()
+    if loop is not None:
+        from asyncio import AbstractEventLoop  # noqa: PLC0415
+
+        # Windows has loops that don't know when a socket can be read; anyio has a thread of its own for them.
+        if type(loop).add_reader is not AbstractEventLoop.add_reader:
+            return CallbackSockets(app, loop)
+    return TaskSockets(app)
 
 
 def _close_all(found: list[socket]) -> None:

@@ -7,14 +7,19 @@ import weakref
 from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
-from gradio_sansio import ApiInfo, Data, Engine, Inbox, Limits, Payload
+from gradio_sansio import ApiInfo, Data, Engine, FileData, Inbox, Limits, Payload
 from gradio_sansio.frontend import AppBase
 from gradio_sansio_sync._loop import Loop
 from gradio_sansio_sync._submission import Submission
-from gradio_sansio_system import BlockingDownloads, DuplicateOptions, Options, make_duplicate, make_engine
+from gradio_sansio_system import DuplicateOptions, Options, make_duplicate, make_engine
 from gradio_sansio_system.callbacks import Callbacks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gradio_sansio_system import StrPath
 
 
 def client(source: str, **options: Unpack[Options]) -> App:
@@ -47,7 +52,7 @@ def duplicate(source: str, **options: Unpack[DuplicateOptions]) -> App:
     return App(make_duplicate(source, options, monotonic()), options)
 
 
-class App(BlockingDownloads, AppBase[Submission]):
+class App(AppBase[Submission]):
     """A connected app. All its methods may be called from several threads at once."""
 
     def __init__(self, engine: Engine, options: Options | DuplicateOptions) -> None:
@@ -103,6 +108,26 @@ class App(BlockingDownloads, AppBase[Submission]):
             self.loop.post(submission.cancel_from_loop)
             raise
         return submission
+
+    def download(self, file: FileData | str, to: StrPath) -> Path:
+        """Save a file that the app returned, in a directory.
+
+        Its name is the server's, made harmless, and numbered where it is taken. There is nothing in the directory under that name
+        until the file is complete, and nothing at all if it never is.
+
+        Args:
+            file: what the app returned, or a URL of the app's, or a path on its server.
+            to: the directory.
+
+        Raises:
+            ValidationError: it isn't the app's to give: only the app's own address is asked.
+            Disconnected: it broke off.
+            OSError: it can't be written.
+            GradioError: the server doesn't give it.
+        """
+        from gradio_sansio_system.downloads import save  # noqa: PLC0415  # with the first file
+
+        return save(self.loop, file, to)
 
     def view_api(self) -> ApiInfo:
         """The app's endpoints. ``str()`` of it is made for a terminal."""

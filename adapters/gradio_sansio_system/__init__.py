@@ -11,18 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Required, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Required, TypeAlias, TypedDict, cast
 
 from gradio_sansio import Duplicate, Engine, Limits, ProxySettings, SpaceStatus
 from gradio_sansio.commands import Command
 from gradio_sansio.events import Event, Logged
-from gradio_sansio_system.files import BlockingDownloads as BlockingDownloads
-from gradio_sansio_system.files import FileEngine
+from gradio_sansio_system.uploads import FileEngine
 
 if TYPE_CHECKING:
     import logging
     import ssl
 
+StrPath: TypeAlias = "str | os.PathLike[str]"
 HUB: Final = "https://huggingface.co"
 READ_SIZE: Final = 64 * 1024
 """Bytes that a connection is read at a time."""

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from inspect import iscoroutinefunction
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -24,7 +23,11 @@ def call(callback: Callable[[Any], object], value: object) -> None:
 
 
 def check_plain(name: str, callback: C) -> C:
-    """The callback. ``TypeError`` if it is an async function, since nothing would await that."""
+    """The callback, if there is one. ``TypeError`` if it is an async function, since nothing would await that."""
+    if callback is None:
+        return callback
+    from inspect import iscoroutinefunction  # noqa: PLC0415  # a tenth of all that there is to import
+
     if iscoroutinefunction(callback):
         raise TypeError(f"{name} of plain calls must be a plain function: nobody awaits an async one")
     return callback

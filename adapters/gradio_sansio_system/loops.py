@@ -15,7 +15,7 @@ from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio.frontend import AsyncSubmissionBase
 from gradio_sansio_system import Options, log, make_engine
-from gradio_sansio_system.files import AsyncApp
+from gradio_sansio_system.async_app import AsyncApp
 
 R = TypeVar("R")
 

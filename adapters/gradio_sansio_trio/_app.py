@@ -16,7 +16,7 @@ from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
-from gradio_sansio_system.files import AsyncApp
+from gradio_sansio_system.async_app import AsyncApp
 from gradio_sansio_trio._connection import Connection
 from gradio_sansio_trio._submission import Submission
 

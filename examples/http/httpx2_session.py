@@ -33,7 +33,7 @@ from gradio_sansio.commands import (
 )
 from gradio_sansio.events import JobId
 from gradio_sansio_system import Options, check_options, reason_of
-from gradio_sansio_system.files import look_at_files
+from gradio_sansio_system.uploads import look_at_files
 
 
 def client(source: str, http: dict[str, Any] | None = None, **options: Unpack[Options]) -> App:

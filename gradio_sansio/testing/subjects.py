@@ -120,12 +120,17 @@ class Subject(ABC):
 
 
 class AsyncioSubject(Subject):
-    """An adapter for asyncio, given by its ``client``."""
+    """An adapter for asyncio, given by its ``client``, and by what makes a loop if that isn't to be asyncio's own."""
 
     offers: frozenset[Need] = frozenset({"anything", "tasks"})
 
-    def __init__(self, client: Callable[..., AbstractAsyncContextManager[AnyApp]]) -> None:
+    def __init__(
+        self,
+        client: Callable[..., AbstractAsyncContextManager[AnyApp]],
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> None:
         self._client = client
+        self._loop_factory = loop_factory
 
     def client(self, source: str, **options: Any) -> AbstractAsyncContextManager[AnyApp]:
         return self._client(source, **options)
@@ -137,7 +142,8 @@ class AsyncioSubject(Subject):
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"tasks were left: {left}"
 
-        asyncio.run(checked())
+        with asyncio.Runner(loop_factory=self._loop_factory) as runner:
+            runner.run(checked())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

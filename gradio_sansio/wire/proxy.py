@@ -8,7 +8,7 @@ address; a range of addresses (`10.0.0.0/8`); the first four with a port for tha
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -96,7 +96,7 @@ def _proxy(text: str | None) -> Proxy | None:
     authorization = None
     if at:
         user, _, password = userinfo.partition(":")
-        credentials = b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password))
+        credentials = b2a_base64(unquote_to_bytes(user) + b":" + unquote_to_bytes(password), newline=False)
         authorization = f"Basic {credentials.decode('ascii')}"
     return Proxy(url.origin, authorization)
 

@@ -454,3 +454,21 @@ def test_uninterrupted_trio() -> None:
 
     with serve() as server:
         trio.run(main)
+
+
+@RUNTIMES
+def test_a_defect_of_ours_in_tasks(client: Any, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the app's block, and isn't left to a log that nobody reads."""
+
+    async def main() -> None:
+        async with client(server.url, limits=Limits(grace=0.3)) as app:
+
+            def fails(*_: object) -> None:
+                raise RuntimeError("a defect")
+
+            monkeypatch.setattr(app.engine, "received", fails)
+            await app.predict("/predict", ["x"])
+
+    with serve() as server, pytest.raises(BaseExceptionGroup) as found:
+        anyio.run(main, backend=backend)
+    assert found.group_contains(RuntimeError, match="a defect")

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+
+import anyio
 import pytest
 
-from gradio_sansio.testing.conformance import CASES, Case, Subject, cases_for
+import gradio_sansio_anyio
+from gradio_sansio.testing.conformance import CASES, AsyncioSubject, Case, Subject, cases_for
 from tests.adapters.subjects import SUBJECTS
+
+
+class WithoutReaders(asyncio.SelectorEventLoop):
+    """Doesn't tell when a socket can be read, as Windows' own loop doesn't."""
+
+    add_reader = asyncio.AbstractEventLoop.add_reader
+    remove_reader = asyncio.AbstractEventLoop.remove_reader
+    add_writer = asyncio.AbstractEventLoop.add_writer
+    remove_writer = asyncio.AbstractEventLoop.remove_writer
+
+
+ALL = SUBJECTS | {"anyio-asyncio-without-readers": AsyncioSubject(gradio_sansio_anyio.client, WithoutReaders)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def thread_for_sockets() -> None:
+    """anyio's for such loops: it is started once and stays, so before what is left of a test is counted."""
+
+    async def main() -> None:
+        one, other = socket.socketpair()
+        with one, other:
+            await anyio.wait_writable(one)
+
+    with asyncio.Runner(loop_factory=WithoutReaders) as runner:
+        runner.run(main())
 
 
 @pytest.mark.parametrize(
     ("subject", "case"),
     [
         pytest.param(subject, case, id=f"{name}-{case}")
-        for name, subject in SUBJECTS.items()
+        for name, subject in ALL.items()
         for case in cases_for(subject)
     ],
 )

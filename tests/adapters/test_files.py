@@ -16,7 +16,8 @@ from gradio_sansio import Content, InputFile, handle_file
 from gradio_sansio.events import DownloadId, DownloadReceived, DownloadStarted
 from gradio_sansio.testing.cases.base import serve
 from gradio_sansio.testing.conformance import BlockingSubject
-from gradio_sansio_system.files import Saving, look_at_files
+from gradio_sansio_system.saving import Saving
+from gradio_sansio_system.uploads import look_at_files
 from tests.adapters.subjects import SUBJECTS
 
 ID = DownloadId(1)
@@ -198,7 +199,7 @@ def test_a_name_that_cant_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_all_numbers_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradio_sansio_system.files._ATTEMPTS", 2)
+    monkeypatch.setattr("gradio_sansio_system.saving._ATTEMPTS", 2)
     for _ in range(2):
         saved(tmp_path, "a", b"")
     with pytest.raises(FileExistsError, match="is taken, with 2 numbers"):

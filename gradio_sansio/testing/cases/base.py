@@ -209,8 +209,9 @@ class Case:
 
 
 def _threads() -> set[threading.Thread]:
-    # Trio keeps the threads in which it looks names up for a while, for the next run.
-    return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio thread")}
+    # Trio keeps the threads in which it looks names up for a while, for the next run; anyio has one for all loops that know no readers.
+    kept = ("Trio thread", "AnyIO socket selector")
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(kept)}
 
 
 CASES: list[Case] = []

@@ -552,3 +552,17 @@ async def holds_back_the_server(subject: Subject, server: Server) -> None:
                 assert server.unsent > n * size // 2
             numbers.append(int(data.value.partition(" ")[0]))
         assert numbers == list(range(n))
+
+
+@case()
+async def goes_on_after_a_dropped_iteration(subject: Subject, server: Server) -> None:
+    """Who stops iterating takes nothing more: the server isn't held back any longer, and the job comes to its end."""
+    n, size = 600, 32 * 1024
+    async with subject.client(server.url, limits=Limits(job_buffer=256 * 1024)) as app:
+        submission = app.submit("/blobs", [n, size])
+        iteration = aiter(submission)
+        assert (await anext(iteration)).value.startswith("0 ")
+        await subject.sleep(0.5)
+        assert server.unsent > 0
+        del iteration
+        assert (await submission.result()).value.startswith(f"{n - 1} ")
