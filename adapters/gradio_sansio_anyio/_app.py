@@ -207,9 +207,8 @@ class App(AsyncApp[Submission]):
             while self._left:
                 self._left.popleft()()
             deadline = self.engine.deadline
-            with anyio.CancelScope(
-                shield=True, deadline=NEVER if deadline is None else deadline
-            ) as self._alarm:
+            until = NEVER if deadline is None else deadline
+            with anyio.CancelScope(shield=True, deadline=until) as self._alarm:
                 await anyio.sleep_forever()
             now, deadline = self.now(), self.engine.deadline
             if deadline is not None and deadline <= now:

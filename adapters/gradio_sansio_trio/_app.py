@@ -184,9 +184,8 @@ class App(AsyncApp[Submission]):
     async def _tick(self) -> None:
         while not self._closed.is_set():
             deadline = self.engine.deadline
-            with trio.CancelScope(
-                shield=True, deadline=NEVER if deadline is None else deadline
-            ) as self._alarm:
+            until = NEVER if deadline is None else deadline
+            with trio.CancelScope(shield=True, deadline=until) as self._alarm:
                 await trio.sleep_forever()
             now, deadline = self.now(), self.engine.deadline
             if deadline is not None and deadline <= now:

@@ -99,6 +99,7 @@ class Access:
         self._hub: Hub | None = None
         """Once it is to be asked."""
         self._base, self._space = _found(source)
+        self._opening: Opening | None = None
         self._waking: Waking | None = None
         self._taken_back: dict[JobId, int] = {}
         """How often each call has met a Space that was not there."""
@@ -111,8 +112,10 @@ class Access:
             assert self._base is not None, "what is no Space has an address"
             self._credentials.set_app(self._base.origin)
             self._credentials.allow_token(self._base.origin)
-            opening = Opening(self, self._base, self._exchanges, self._credentials, self._limits, self._auth)
-            opening.start(now)
+            self._opening = Opening(
+                self, self._base, self._exchanges, self._credentials, self._timers, self._limits, self._auth
+            )
+            self._opening.start(now)
             return
         from gradio_sansio.session.hub import Hub  # noqa: PLC0415  # only Spaces need it
 
@@ -152,6 +155,8 @@ class Access:
 
     def stop(self) -> None:
         """The session closes."""
+        if self._opening is not None:
+            self._opening.stop()
         if self._hub is not None:
             self._hub.stop()
         if self._waking is not None:
@@ -167,6 +172,10 @@ class Access:
             case Timer.POLL:
                 assert self._waking is not None
                 self._waking.due(now)
+            case Timer.CONFIG:
+                opening = self._opening if self._waking is None else self._waking.opening
+                assert opening is not None
+                opening.read_config(now)
             case _:
                 if kind is Timer.OPENING:
                     limit, text = "deadline", f"the app could not be opened within {self._deadline:g} s"
@@ -178,6 +187,8 @@ class Access:
                     self._waking.expired(error, now)
                 else:
                     self._exchanges.abort_all()
+                    if self._opening is not None:
+                        self._opening.stop()
                     if self._hub is not None:
                         self._hub.stop()
                     self.not_opened(error, now)

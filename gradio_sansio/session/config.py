@@ -125,6 +125,19 @@ MOST: Final = 20_000
 _VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 # No segment begins with a dot: `..` would lead out of the app.
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]{0,63}){1,8}")
+# As all versions begin it, 3.28 with a line break within its version.
+_HEAD: Final = re.compile(
+    rb'\{"version":"[0-9A-Za-z.+-]{1,40}(?:\\n)?",(?:"mode":|"api_prefix":"([!#-\[\]-~]{0,520})",)'
+)
+
+
+def prefix_ahead(text: bytes) -> str | None:
+    """The prefix that a config is going to have, told by its first bytes; None where they don't tell. It is a guess: keys may follow."""
+    found = _HEAD.match(text)
+    if found is None:
+        return None
+    prefix = (found[1] or b"").decode()
+    return prefix if not prefix or _PREFIX.fullmatch(prefix) else None
 
 
 def parse_config(raw: object) -> Config:

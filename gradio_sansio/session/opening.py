@@ -2,6 +2,9 @@
 
 Where ``/config`` is of no use, the config is looked for in the app's page.
 
+``/info`` is asked for as soon as it is known where that is, which the first bytes of a config tell: to read a config takes some 3 ms, and
+servers need more than that for the description, so it is read once the request is on its way.
+
 The first redirect of /config from http to https on the same host moves the app's base there; no other does.
 """
 
@@ -15,12 +18,13 @@ from gradio_sansio.errors import AuthError, GradioError, RemoteProtocolError
 from gradio_sansio.limits import Limits
 from gradio_sansio.session.address import Address
 from gradio_sansio.session.api_info import Description
-from gradio_sansio.session.config import Config, NotAConfig, parse_config
+from gradio_sansio.session.config import Config, NotAConfig, parse_config, prefix_ahead
 from gradio_sansio.session.credentials import Credentials
-from gradio_sansio.session.exchanges import Exchanges, Response
+from gradio_sansio.session.exchanges import Exchanges, Response, Timer
 from gradio_sansio.session.failures import refusal
 from gradio_sansio.session.jsontext import BadJson, decode
 from gradio_sansio.symbol import Symbol
+from gradio_sansio.timers import Timers
 from gradio_sansio.wire.origin import Url
 
 
@@ -28,12 +32,14 @@ class OpeningState(Symbol):
     CONFIG = "GET /config"
     LOGIN = "POST /login"
     PAGE = "GET the page"
+    AHEAD = "GET /info, with the config still to be read"
     INFO = "GET /info"
     DONE = "opened, or failed"
 
 
 class OpeningInput(Symbol):
     OK = "the answer that was hoped for"
+    PROMISING = "a config, by its first bytes"
     REFUSED = "401, with a login to try"
     OTHER = "another answer"
     FAILED = "no answer, or one that settles it"
@@ -41,6 +47,7 @@ class OpeningInput(Symbol):
 
 TRANSITIONS: Final[dict[OpeningState, dict[OpeningInput, OpeningState]]] = {
     OpeningState.CONFIG: {
+        OpeningInput.PROMISING: OpeningState.AHEAD,
         OpeningInput.OK: OpeningState.INFO,
         OpeningInput.REFUSED: OpeningState.LOGIN,
         OpeningInput.OTHER: OpeningState.PAGE,
@@ -48,11 +55,14 @@ TRANSITIONS: Final[dict[OpeningState, dict[OpeningInput, OpeningState]]] = {
     },
     OpeningState.LOGIN: {OpeningInput.OK: OpeningState.CONFIG, OpeningInput.FAILED: OpeningState.DONE},
     OpeningState.PAGE: {OpeningInput.OK: OpeningState.INFO, OpeningInput.FAILED: OpeningState.DONE},
+    OpeningState.AHEAD: {OpeningInput.OK: OpeningState.INFO, OpeningInput.OTHER: OpeningState.PAGE},
     # A server that doesn't describe its API can still be called.
     OpeningState.INFO: {OpeningInput.OK: OpeningState.DONE, OpeningInput.OTHER: OpeningState.DONE},
     OpeningState.DONE: {},
 }
 
+HEAD_START: Final = 0.001
+"""Seconds for the request to leave before its answer's time is made use of. Where tasks write, they may come after those that keep time."""
 _ASSIGNMENT: Final = b"window.gradio_config ="
 _SCRIPT_END: Final = b"</script>"
 
@@ -73,6 +83,7 @@ class Opening:
         base: Url,
         exchanges: Exchanges,
         credentials: Credentials,
+        timers: Timers[Timer],
         limits: Limits,
         auth: tuple[str, str] | None,
     ) -> None:
@@ -81,8 +92,10 @@ class Opening:
         self._address = Address(base)
         self._exchanges = exchanges
         self._credentials = credentials
+        self._timers = timers
         self._limits = limits
         self._auth = auth
+        self._unread = b""
         self._config: Config | None = None
         self._first_reason = ""
         self._exchange = ExchangeId(0)
@@ -93,12 +106,18 @@ class Opening:
 
     def stop(self) -> None:
         """Forget what is under way. Nobody is told."""
+        self._timers.disarm(Timer.CONFIG, 0)
         self._exchanges.abort(self._exchange)
 
     def _get(self, url: Url, now: float, redirects: Redirects = Redirects.SAME_ORIGIN) -> None:
         self._exchange = self._exchanges.request(self, "GET", url, now, redirects=redirects)
 
     def answered(self, exchange: ExchangeId, result: Response | GradioError, now: float) -> None:
+        if self.state is OpeningState.AHEAD:
+            self.read_config(now)
+            if self._exchange != exchange:
+                # It was asked for in vain.
+                return
         if isinstance(result, GradioError) and self.state is not OpeningState.INFO:
             self._fail(result, now)
             return
@@ -128,7 +147,9 @@ class Opening:
             )
         elif response.status in (401, 403, 429):
             self._fail(self._refusal(response, "config"), now)
-        elif response.status == 200 and self._take_config(response.body, now):
+        elif response.status == 200 and (
+            self._look_ahead(response.body, now) or self._take_config(response.body, now)
+        ):
             pass
         else:
             if response.status != 200:
@@ -136,8 +157,27 @@ class Opening:
                 if response.status in (502, 503, 504):
                     self._fail(self._refusal(response, "config"), now)
                     return
-            self._step(OpeningInput.OTHER)
-            self._get(self._address.top("/"), now)
+            self._ask_page(now)
+
+    def _look_ahead(self, body: bytes, now: float) -> bool:
+        prefix = prefix_ahead(body)
+        if prefix is None:
+            return False
+        self._step(OpeningInput.PROMISING)
+        self._unread = body
+        self._timers.arm(Timer.CONFIG, 0, now + HEAD_START)
+        self._ask_info(prefix, now)
+        return True
+
+    def read_config(self, now: float) -> None:
+        """Read what the config holds. It comes to ask for something else if that isn't what its first bytes promised."""
+        self._timers.disarm(Timer.CONFIG, 0)
+        body, self._unread = self._unread, b""
+        exchange = self._exchange
+        if not self._take_config(body, now):
+            self._ask_page(now)
+        if self._exchange != exchange:
+            self._exchanges.abort(exchange)
 
     def _take_config(self, body: bytes, now: float) -> bool:
         try:
@@ -145,11 +185,20 @@ class Opening:
         except (BadJson, NotAConfig) as error:
             self._first_reason = str(error)
             return False
+        asked = self.state is OpeningState.AHEAD and self._config.prefix == self._address.prefix
         self._step(OpeningInput.OK)
-        self._address = Address(self._address.base, self._config.prefix)
+        if not asked:
+            self._ask_info(self._config.prefix, now)
+        return True
+
+    def _ask_info(self, prefix: str, now: float) -> None:
+        self._address = Address(self._address.base, prefix)
         # 3.26 to 3.50 describe files as the pages send them only if asked so; later ones don't care.
         self._get(self._address.api("/info", serialize="False"), now)
-        return True
+
+    def _ask_page(self, now: float) -> None:
+        self._step(OpeningInput.OTHER)
+        self._get(self._address.top("/"), now)
 
     def _login_answered(self, response: Response, now: float) -> None:
         if response.status in (200, 302, 303, 307):

@@ -494,7 +494,7 @@ class Session:
                     transport.fire(kind, key, now)
             case Timer.SUSPECT:
                 self._jobs[JobId(key)][1].fire(kind, key, now)
-            case Timer.OPENING | Timer.WAKING | Timer.POLL | Timer.HUB:
+            case Timer.OPENING | Timer.CONFIG | Timer.WAKING | Timer.POLL | Timer.HUB:
                 self._access.fire(kind, now)
             case Timer.CLOSING:
                 self._exchanges.abort_all()

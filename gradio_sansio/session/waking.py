@@ -136,7 +136,8 @@ class Waking:
         self._pauses = Pauses(entropy)
         self._limits = limits
         self._auth = auth
-        self._opening: Opening | None = None
+        self.opening: Opening | None = None
+        """The latest."""
         self._no_app: GradioError | None = None
         """Why the app could not be opened, the last time."""
         self._told: SpaceStatus | None = None
@@ -172,8 +173,8 @@ class Waking:
         """Forget all that is under way. Nobody is told."""
         self._timers.disarm(Timer.POLL, 0)
         self._hub.stop()
-        if self._opening is not None:
-            self._opening.stop()
+        if self.opening is not None:
+            self.opening.stop()
         if self._call is not None:
             self._exchanges.abort(self._call)
             self._call = None
@@ -255,10 +256,10 @@ class Waking:
 
     def _open(self, now: float) -> None:
         assert self._base is not None
-        self._opening = Opening(
-            self, self._base, self._exchanges, self._credentials, self._limits, self._auth
+        self.opening = Opening(
+            self, self._base, self._exchanges, self._credentials, self._timers, self._limits, self._auth
         )
-        self._opening.start(now)
+        self.opening.start(now)
 
     def _ask(self, now: float) -> None:
         self._hub.ask(self, "GET", self._space.path, now)

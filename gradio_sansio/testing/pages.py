@@ -80,9 +80,11 @@ class App:
     def config(self) -> dict[str, Any]:
         """What ``/config`` answers."""
         return {
+            # Real ones begin with these, too.
             "version": ".".join(map(str, self.version)),
+            **({"api_prefix": self.prefix} if self.version >= (5, 0, 0) else {}),
+            "mode": "blocks",
             **({"protocol": self._protocol} if self.version >= (4, 0, 0) else {"enable_queue": True}),
-            "api_prefix": self.prefix,
             "max_file_size": self.max_file_size,
             **described(enumerate(self.functions), count()),
         }

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gradio_sansio.commands import ExchangeCommand, ExchangeId, Headers, Redirects, StartExchange
+from gradio_sansio.commands import (
+    AbortExchange,
+    ExchangeCommand,
+    ExchangeId,
+    Headers,
+    Redirects,
+    StartExchange,
+)
 from gradio_sansio.errors import (
     AuthError,
     ConnectError,
@@ -21,7 +29,7 @@ from gradio_sansio.session.api_info import Description
 from gradio_sansio.session.config import Config
 from gradio_sansio.session.credentials import Credentials
 from gradio_sansio.session.exchanges import Exchanges, Timer
-from gradio_sansio.session.opening import TRANSITIONS, Opening, OpeningInput, OpeningState
+from gradio_sansio.session.opening import HEAD_START, TRANSITIONS, Opening, OpeningInput, OpeningState
 from gradio_sansio.timers import Timers
 from gradio_sansio.wire.origin import Url
 from tests.core.samples import VERSIONS, raw_config, raw_info
@@ -47,7 +55,13 @@ class Rig:
         self.exchanges = Exchanges(self.actions, self.timers, self.credentials, limits)
         self.outcomes: list[tuple[Address, Config, object] | GradioError] = []
         self.opening = Opening(
-            self, Url(url.origin, url.path.rstrip("/"), ""), self.exchanges, self.credentials, limits, auth
+            self,
+            Url(url.origin, url.path.rstrip("/"), ""),
+            self.exchanges,
+            self.credentials,
+            self.timers,
+            limits,
+            auth,
         )
         self.opening.start(100)
 
@@ -405,6 +419,124 @@ def test_a_config_whose_text_looks_like_its_end() -> None:
     assert rig.success[1].raw["title"] == "</script>"
 
 
+# The description, asked for ahead.
+
+
+def compact(config: dict[str, Any], **first: object) -> bytes:
+    """As servers write it: without spaces, and with these keys at its beginning."""
+    return json.dumps(
+        {**first, **{k: v for k, v in config.items() if k not in first}}, separators=(",", ":")
+    ).encode()
+
+
+# How the configs of real servers begin, and where their description is.
+HEADS: list[tuple[str, dict[str, object], str]] = [
+    ("3.28.3", {"version": "3.28.3\n", "mode": "blocks"}, ""),
+    ("3.50.2", {"version": "3.50.2", "mode": "blocks", "app_id": 1}, ""),
+    ("4.44.1", {"version": "4.44.1", "mode": "blocks", "app_id": 1}, ""),
+    ("5.0.0-beta.1", {"version": "5.0.0-beta.1", "api_prefix": "", "mode": "blocks"}, ""),
+    ("6.31.0", {"version": "6.31.0", "api_prefix": "/gradio_api", "mode": "blocks"}, "/gradio_api"),
+    ("a prefix of its own", {"version": "7.0", "api_prefix": "/a/b-c.d", "mode": "blocks"}, "/a/b-c.d"),
+]
+
+
+@pytest.mark.parametrize(("name", "first", "prefix"), HEADS, ids=[row[0] for row in HEADS])
+def test_the_description_is_asked_for_before_the_config_is_read(
+    name: str, first: dict[str, object], prefix: str
+) -> None:
+    config = compact({k: v for k, v in raw_config("6.31").items() if k != "api_prefix"}, **first)
+    for late in (False, True):
+        rig = Rig("https://app.example/sub")
+        rig.answer(200, config)
+        assert rig.stands_at(OpeningState.AHEAD)
+        if not late:
+            assert rig.timers.pop_due(101) is None
+            assert rig.timers.pop_due(101 + HEAD_START) == (Timer.CONFIG, 0, 101 + HEAD_START)
+            rig.opening.read_config(101 + HEAD_START)
+            assert rig.stands_at(OpeningState.INFO)
+        # Or the answer comes first.
+        assert rig.answer(200, INFO).url == f"https://app.example/sub{prefix}/info?serialize=False"
+        assert rig.success == (Address(rig.success[0].base, prefix), rig.success[1], raw_info("6.31"))
+        assert rig.success[1].raw == json.loads(config)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"mode": "blocks", "version": "6.0"},
+        {"version": "6.0", "protocol": "sse_v3", "api_prefix": "/gradio_api"},
+        {"version": "6.0", "api_prefix": "/../elsewhere", "mode": "blocks"},
+        {"version": "6.0", "api_prefix": "//elsewhere", "mode": "blocks"},
+        {"version": "6.0", "api_prefix": 'a"b', "mode": "blocks"},
+        {"version": "6.0", "api_prefix": None, "mode": "blocks"},
+        {"version": "6" * 41, "mode": "blocks"},
+        {"version": 6, "mode": "blocks"},
+    ],
+)
+def test_configs_that_tell_nothing_ahead(first: dict[str, object]) -> None:
+    rig = Rig()
+    rig.answer(200, compact(raw_config("6.31"), **first))
+    assert rig.stands_at(OpeningState.INFO)
+    assert rig.timers.armed(Timer.CONFIG, 0) is False
+    rig.answer(404)
+    assert isinstance(rig.success[1], Config)
+
+
+PROMISING = b'{"version":"6.31.0","api_prefix":"/gradio_api",'
+# What may come of /info until the config is found to be of no use.
+MEANWHILE: list[Callable[[Rig, ExchangeId], object]] = [
+    lambda rig, _: rig.opening.read_config(102),
+    lambda rig, exchange: rig.exchanges.failed(exchange, LOST, 102),
+    lambda rig, exchange: rig.exchanges.ended(exchange, 102),
+]
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize(
+    "rest", [b'"dependencies":5}', b'"dependencies":[', b'"allow_flagging":1,"dependencies":[]}']
+)
+def test_a_config_that_only_begins_like_one(
+    rest: bytes, meanwhile: Callable[[Rig, ExchangeId], object]
+) -> None:
+    rig = Rig()
+    rig.answer(200, PROMISING + rest)
+    exchange = rig.asked().exchange
+    meanwhile(rig, exchange)
+    assert rig.stands_at(OpeningState.PAGE)
+    aborted = [action for action in rig.actions if isinstance(action, AbortExchange)]
+    # Where the answer had come, there is nothing to drop.
+    assert aborted == ([AbortExchange(exchange)] if meanwhile is MEANWHILE[0] else [])
+    for action in aborted:
+        rig.actions.remove(action)
+    assert rig.answer(200, page(CONFIG)).url == f"{BASE}/"
+    rig.answer(200, INFO)
+    assert rig.success[1].raw == raw_config("6.31")
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_a_config_that_contradicts_itself(meanwhile: Callable[[Rig, ExchangeId], object]) -> None:
+    """The last of two keys counts, for every decoder."""
+    rig = Rig()
+    rig.answer(200, PROMISING + b'"dependencies":[],"api_prefix":"/other"}')
+    exchange = rig.asked().exchange
+    meanwhile(rig, exchange)
+    assert rig.stands_at(OpeningState.INFO)
+    for action in [action for action in rig.actions if isinstance(action, AbortExchange)]:
+        assert action.exchange == exchange
+        rig.actions.remove(action)
+    assert rig.answer(200, INFO).url == f"{BASE}/other/info?serialize=False"
+    assert rig.success[0].prefix == "/other"
+
+
+def test_stopped_before_the_config_was_read() -> None:
+    rig = Rig()
+    rig.answer(200, PROMISING + b'"dependencies":[]}')
+    exchange = rig.asked().exchange
+    rig.opening.stop()
+    assert rig.actions == [AbortExchange(exchange)]
+    assert rig.timers.deadline is None
+
+
 # The table.
 
 
@@ -419,3 +551,5 @@ def test_the_table_is_what_the_cases_above_walk_through() -> None:
     for state in (OpeningState.CONFIG, OpeningState.LOGIN, OpeningState.PAGE):
         assert TRANSITIONS[state][OpeningInput.FAILED] is OpeningState.DONE
     assert set(TRANSITIONS[OpeningState.INFO].values()) == {OpeningState.DONE}
+    # What is asked for ahead is one more request, whose answer can't settle anything before the config is read.
+    assert OpeningInput.FAILED not in TRANSITIONS[OpeningState.AHEAD]

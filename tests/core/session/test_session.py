@@ -21,6 +21,7 @@ from gradio_sansio import (
 from gradio_sansio.commands import AbortExchange, ExchangeId, Headers, StartExchange
 from gradio_sansio.events import AppClosed, AppFailed, AppOpened, JobFinished, JobId, StatusChanged
 from gradio_sansio.session.jsontext import encode
+from gradio_sansio.session.opening import HEAD_START
 from gradio_sansio.session.session import TRANSITIONS, SessionInput, SessionState
 from gradio_sansio.testing import GradioServer, Playbook, placeholder
 from tests.core.virtual import APP, URL, World, entropy
@@ -263,6 +264,42 @@ def test_close_while_opening() -> None:
     assert session.deadline is None
     session.close(2.0)
     assert session.drain() == []
+
+
+def looked_ahead(**options: Any) -> Session:
+    """A session whose config has come and isn't read."""
+    session = new_session(**options)
+    answer(session, 1, GradioServer(APP).config())
+    assert [action.url for action in session.drain() if isinstance(action, StartExchange)][1:] == [
+        f"{URL}/gradio_api/info?serialize=False"
+    ]
+    assert session.deadline == HEAD_START
+    return session
+
+
+def test_a_config_is_read_once_the_description_is_asked_for() -> None:
+    session = looked_ahead()
+    session.tick(HEAD_START)
+    assert session.drain() == []
+    assert session.deadline is not None
+    assert session.deadline > HEAD_START
+    answer(session, 2, GradioServer(APP).info())
+    assert session.drain() == [AppOpened()]
+    assert session.deadline is None
+
+
+def test_what_ends_an_opening_before_its_config_is_read() -> None:
+    session = looked_ahead()
+    session.close(0.0)
+    assert session.drain() == [AbortExchange(ExchangeId(2)), AppClosed()]
+    assert session.deadline is None
+    late = looked_ahead(deadline=HEAD_START)
+    late.tick(HEAD_START)
+    abort, failed, closed = late.drain()
+    assert abort == AbortExchange(ExchangeId(2))
+    assert isinstance(failed, AppFailed)
+    assert isinstance(closed, AppClosed)
+    assert late.deadline is None
 
 
 def test_a_job_that_is_not_there() -> None:

@@ -19,6 +19,7 @@ from gradio_sansio import (
     SpaceStatusError,
     SpaceStatusNormal,
 )
+from gradio_sansio.session.opening import HEAD_START
 from gradio_sansio.session.space import STAGES, Next, read_stage
 from gradio_sansio.session.waking import TRANSITIONS, WakingState
 from tests.core.session.hubworld import GONE, HOST, HTML, HUB, SPACE, TOKEN, World, after, answer
@@ -26,6 +27,7 @@ from tests.core.session.hubworld import GONE, HOST, HTML, HUB, SPACE, TOKEN, Wor
 STATUS = f"GET {HUB}/api/spaces/{SPACE}"
 PLACE = f"{STATUS}/host"
 CONFIG = f"GET {HOST}/config"
+INFO = f"GET {HOST}/info"
 NO_ROUTE = ConnectError("no route", phase="connect", url=HUB)
 
 
@@ -130,6 +132,23 @@ def test_a_wait_ends(options: dict[str, Any], limit: str) -> None:
         "error", "NOT_FOUND", "error", "Could not get space status"
     )
     assert world.told == ["building", "error"]
+
+
+def test_a_space_whose_config_is_read_once_the_description_is_asked_for() -> None:
+    config = b'{"version":"4.44.1","mode":"blocks","protocol":"sse_v3","dependencies":[]}'
+    routes = {CONFIG: (200, {"content-type": "application/json"}, config), INFO: None}
+    for early in (0, HEAD_START / 2):
+        world = World(routes=dict(routes), deadline=early or None)
+        assert world.session.deadline == (early or HEAD_START)
+        world.run(0.5)
+        if early:
+            assert isinstance(world.error, DeadlineExceeded)
+            continue
+        assert not world.opened
+        world.routes[INFO] = answer({}, 404)
+        world.settle()
+        assert world.opened
+        assert world.told == []
 
 
 def test_a_deadline_passes_while_the_app_is_opened() -> None:
