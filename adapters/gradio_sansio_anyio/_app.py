@@ -11,13 +11,13 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
-import anyio.lowlevel
+import anyio
 
 from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
-from gradio_sansio.frontend import Operation
-from gradio_sansio_anyio._runtime import current_runtime, in_task, report_exception
+from gradio_sansio.frontend import ChangeEvent, Operation
+from gradio_sansio_anyio._runtime import asyncio_loop, current_runtime
 from gradio_sansio_anyio._sockets import make_sockets
 from gradio_sansio_anyio._submission import Submission
 from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
@@ -80,10 +80,9 @@ class App(AsyncApp[Submission]):
             await self._closed.wait()
 
     async def __aenter__(self) -> Self:
-        if self._manager is not None:
-            raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self._runtime = current_runtime()
-        self.enter(self._make(self.now()))
+        runtime = current_runtime()
+        self.enter(self._make(runtime.now()))
+        self._runtime = runtime
         self._alarm = anyio.CancelScope(shield=True)
         self._opened = anyio.Event()
         self._closed = anyio.Event()
@@ -105,11 +104,8 @@ class App(AsyncApp[Submission]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        if self._task != anyio.get_current_task().id or self._manager is None:
-            raise LocalProtocolError(
-                "an app must be left in the task that entered it; across tasks or notebook cells, use gradio_sansio_sync",
-                state="entered",
-            )
+        self.check_leaving(self._task == anyio.get_current_task().id)
+        assert self._manager is not None
         until = self.now() + self._limits.grace
         raised = error
         try:
@@ -163,31 +159,37 @@ class App(AsyncApp[Submission]):
 
     def start(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that ends before the app is left."""
-        if in_task():
+        if self._sockets.by_tasks:
             self._group.start_soon(run)
         else:
+            # It may be one of those callbacks that asks.
             self.leave(partial(self._group.start_soon, run))
 
     def leave(self, action: Callable[[], object]) -> None:
-        """Leave something to a task that callbacks of a loop can't do."""
+        """Leave something to a task: anyio doesn't work in callbacks of a loop."""
         self._left.append(action)
         self._alarm.cancel()
 
-    def event(self) -> anyio.Event:
-        return anyio.Event()
+    def event(self) -> ChangeEvent:
+        return self._runtime.event()
 
-    async def wait(self, event: anyio.Event, until: float) -> None:
+    async def wait(self, event: ChangeEvent, until: float) -> None:
         with anyio.CancelScope(deadline=until):
             await event.wait()
 
     async def checkpoint(self) -> None:
-        await anyio.lowlevel.checkpoint()
+        await self._runtime.checkpoint()
 
     async def checkpoint_if_cancelled(self) -> None:
-        await anyio.lowlevel.checkpoint_if_cancelled()
+        await self._runtime.checkpoint_if_cancelled()
 
     def unhandled(self, error: Exception) -> None:
-        report_exception(error)
+        loop = asyncio_loop()
+        if loop is None:
+            # trio has no handler of its own.
+            sys.excepthook(type(error), error, error.__traceback__)
+        else:
+            loop.call_exception_handler({"message": "a callback raised", "exception": error})
 
     async def in_thread(self, function: Callable[[], Any], *, abandon: bool = False) -> Any:
         return await anyio.to_thread.run_sync(function, abandon_on_cancel=abandon)
@@ -196,7 +198,7 @@ class App(AsyncApp[Submission]):
         if not self._closed.is_set():
             with suppress(RuntimeError):
                 # The runtime may have ended without the app.
-                self._runtime.soon(partial(self.leave, action) if self._sockets.for_tasks else action)
+                self._runtime.soon(partial(self.leave, action) if self._sockets.by_tasks else action)
 
     def _make_submission(self, job: JobId, inbox: Inbox) -> Submission:
         return Submission(self, job, inbox)

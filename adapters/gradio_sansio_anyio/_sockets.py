@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 class TaskSockets(Connections):
     """The tasks are shielded: the engine ends connections, and not whoever cancels the app's user."""
 
+    by_tasks: bool = True
+    """Whether all that is done to them has to be done by tasks."""
+
     def __init__(self, app: App) -> None:
         super().__init__(app, app.ssl_context)
         self._app = app
-        self.for_tasks: bool = asyncio_loop() is not None
-        """They can't be dealt with in callbacks of the loop."""
         self._diallings: dict[ConnectionId, anyio.CancelScope] = {}
         self._waiting: dict[ConnectionId, list[anyio.CancelScope]] = {}
 
@@ -103,9 +104,10 @@ class TaskSockets(Connections):
 class CallbackSockets(TaskSockets):
     """Served by callbacks of an asyncio loop, which are there a turn earlier than tasks."""
 
+    by_tasks = False
+
     def __init__(self, app: App, loop: AbstractEventLoop) -> None:
         super().__init__(app)
-        self.for_tasks = False
         self._loop = loop
 
     def watch(self, connection: Connection, wanted: int) -> None:

@@ -22,7 +22,9 @@ class AsyncApp(AsyncAppBase[A]):
     """That which entered it."""
 
     def enter(self, engine: Engine) -> None:
-        """Drive an engine from now on, in this thread."""
+        """Drive an engine from now on, in this thread. ``LocalProtocolError`` the second time."""
+        if self._thread is not None:
+            raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
         self.engine: Engine = engine
         self._thread = get_ident()
 
@@ -32,6 +34,15 @@ class AsyncApp(AsyncAppBase[A]):
             raise LocalProtocolError(
                 "an app of an event loop can't be used by other threads: use gradio_sansio_sync, which any thread may, or have the loop's"
                 " own do it (asyncio.run_coroutine_threadsafe, trio.from_thread.run)",
+                state="entered",
+            )
+
+    @staticmethod
+    def check_leaving(same_task: bool) -> None:
+        """Refuse to be left by a task that isn't the same as entered: its cancel scopes are not the app's."""
+        if not same_task:
+            raise LocalProtocolError(
+                "an app must be left in the task that entered it; across tasks or notebook cells, use gradio_sansio_sync",
                 state="entered",
             )
 

@@ -69,8 +69,6 @@ class LoopApp(AsyncApp[AsyncSubmissionBase]):
         self.pump()
 
     async def __aenter__(self) -> Self:
-        if hasattr(self, "engine"):
-            raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
         self.enter(self.make_engine())
         self._opened = self.event()
         self._closed = self.event()

@@ -73,8 +73,6 @@ class App(AsyncApp[Submission]):
             await self._closed.wait()
 
     async def __aenter__(self) -> Self:
-        if self._manager is not None:
-            raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
         self.enter(self._make(self.now()))
         self._alarm = trio.CancelScope(shield=True)
         self._opened = trio.Event()
@@ -97,11 +95,8 @@ class App(AsyncApp[Submission]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        if self._task is not trio.lowlevel.current_task() or self._manager is None:
-            raise LocalProtocolError(
-                "an app must be left in the task that entered it; across tasks or notebook cells, use gradio_sansio_sync",
-                state="entered",
-            )
+        self.check_leaving(self._task is trio.lowlevel.current_task())
+        assert self._manager is not None
         until = self.now() + self._limits.grace
         raised = error
         try:
