@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 
 import anyio
 import pytest
@@ -22,20 +23,27 @@ class WithoutReaders(asyncio.SelectorEventLoop):
     remove_writer = asyncio.AbstractEventLoop.remove_writer
 
 
-ALL = SUBJECTS | {"anyio-asyncio-without-readers": AsyncioSubject(gradio_sansio_anyio.client, WithoutReaders)}
+ALL = SUBJECTS | {
+    "anyio-asyncio-without-readers": AsyncioSubject(gradio_sansio_anyio.client, WithoutReaders),
+}
+if sys.platform != "win32":
+    import uvloop
+
+    ALL["anyio-uvloop"] = AsyncioSubject(gradio_sansio_anyio.client, uvloop.new_event_loop)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def thread_for_sockets() -> None:
-    """anyio's for such loops: it is started once and stays, so before what is left of a test is counted."""
+def what_stays() -> None:
+    """A thread of anyio's for loops without readers, and what uvloop opens with its first loop: before what a test leaves is counted."""
 
     async def main() -> None:
         one, other = socket.socketpair()
         with one, other:
             await anyio.wait_writable(one)
 
-    with asyncio.Runner(loop_factory=WithoutReaders) as runner:
-        runner.run(main())
+    for name, subject in ALL.items():
+        if name not in SUBJECTS:
+            subject.run(main)
 
 
 @pytest.mark.parametrize(
