@@ -17,7 +17,7 @@ from gradio_sansio import Engine, Inbox, Limits, LocalProtocolError
 from gradio_sansio.commands import Connect
 from gradio_sansio.events import AppClosed, AppOpened, JobId, Logged
 from gradio_sansio.frontend import ChangeEvent, Operation
-from gradio_sansio_anyio._runtime import asyncio_loop, current_runtime
+from gradio_sansio_anyio._runtime import current_runtime
 from gradio_sansio_anyio._sockets import make_sockets
 from gradio_sansio_anyio._submission import Submission
 from gradio_sansio_system import DuplicateOptions, Options, holds_only, log, make_duplicate, make_engine
@@ -70,8 +70,8 @@ class App(AsyncApp[Submission]):
         self._make = make
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: TaskGroup | None = None
-        self._task: int | None = None
-        self._left: deque[Callable[[], object]] = deque()
+        self._undone: deque[Callable[[], object]] = deque()
+        self._ending = False
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
@@ -81,13 +81,12 @@ class App(AsyncApp[Submission]):
 
     async def __aenter__(self) -> Self:
         runtime = current_runtime()
-        self.enter(self._make(runtime.now()))
+        self.enter(lambda: self._make(runtime.now()), anyio.get_current_task().id)
         self._runtime = runtime
         self._alarm = anyio.CancelScope(shield=True)
         self._opened = anyio.Event()
         self._closed = anyio.Event()
-        self._task = anyio.get_current_task().id
-        self._sockets = make_sockets(self)
+        self._sockets = make_sockets(self, runtime.loop)
         self._manager = anyio.create_task_group()
         self._group = await self._manager.__aenter__()
         self._group.start_soon(self._tick)
@@ -104,7 +103,7 @@ class App(AsyncApp[Submission]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        self.check_leaving(self._task == anyio.get_current_task().id)
+        self.check_leaving(anyio.get_current_task().id)
         assert self._manager is not None
         until = self.now() + self._limits.grace
         raised = error
@@ -159,16 +158,15 @@ class App(AsyncApp[Submission]):
 
     def start(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that ends before the app is left."""
-        if self._sockets.by_tasks:
+        if self._runtime.in_task:
             self._group.start_soon(run)
         else:
-            # It may be one of those callbacks that asks.
-            self.leave(partial(self._group.start_soon, run))
+            self._have_done(partial(self._group.start_soon, run))
 
-    def leave(self, action: Callable[[], object]) -> None:
-        """Leave something to a task: anyio doesn't work in callbacks of a loop."""
-        self._left.append(action)
-        self._alarm.cancel()
+    def _have_done(self, action: Callable[[], object]) -> None:
+        """Have something done by a task."""
+        self._undone.append(action)
+        self._runtime.soon(self._alarm.cancel)
 
     def event(self) -> ChangeEvent:
         return self._runtime.event()
@@ -184,7 +182,7 @@ class App(AsyncApp[Submission]):
         await self._runtime.checkpoint_if_cancelled()
 
     def unhandled(self, error: Exception) -> None:
-        loop = asyncio_loop()
+        loop = self._runtime.loop
         if loop is None:
             # trio has no handler of its own.
             sys.excepthook(type(error), error, error.__traceback__)
@@ -198,21 +196,36 @@ class App(AsyncApp[Submission]):
         if not self._closed.is_set():
             with suppress(RuntimeError):
                 # The runtime may have ended without the app.
-                self._runtime.soon(partial(self.leave, action) if self._sockets.by_tasks else action)
+                if self._sockets.by_tasks:
+                    self._have_done(action)
+                else:
+                    self._runtime.soon(action)
 
     def _make_submission(self, job: JobId, inbox: Inbox) -> Submission:
         return Submission(self, job, inbox)
 
     async def _tick(self) -> None:
-        """Do what it takes a task for: keep the engine's deadlines, and what was left to one."""
+        """Do what it takes a task for: keep the engine's deadlines, and what callbacks can't do."""
         while not self._closed.is_set():
-            while self._left:
-                self._left.popleft()()
+            self._catch_up()
             deadline = self.engine.deadline
             until = NEVER if deadline is None else deadline
-            with anyio.CancelScope(shield=True, deadline=until) as self._alarm:
-                await anyio.sleep_forever()
+            try:
+                with anyio.CancelScope(shield=True, deadline=until) as self._alarm:
+                    await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                # Through the shield: asyncio's own, of a loop that is about to end. Closing takes deadlines, too.
+                if self._ending:
+                    raise
+                self._ending = True
+                self.engine.close(self.now())
+                self.pump()
             now, deadline = self.now(), self.engine.deadline
             if deadline is not None and deadline <= now:
                 self.engine.tick(now)
                 self.pump()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._undone:
+            self._undone.popleft()()

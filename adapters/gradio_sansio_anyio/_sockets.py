@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from gradio_sansio.commands import Connect, ConnectionId
-from gradio_sansio_anyio._runtime import asyncio_loop
 from gradio_sansio_system import reason_of
 from gradio_sansio_system.connection import Connection
 from gradio_sansio_system.connections import Connections
 from gradio_sansio_system.dial import dial
+from gradio_sansio_system.readers import ReaderSockets, has_readers
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -27,17 +27,13 @@ if TYPE_CHECKING:
     from gradio_sansio_anyio._app import App
 
 
-class TaskSockets(Connections):
-    """The tasks are shielded: the engine ends connections, and not whoever cancels the app's user."""
+class AppSockets(Connections):
+    """What is the same however they are served: names are resolved in threads of anyio's."""
 
-    by_tasks: bool = True
+    _app: App
+    _diallings: dict[ConnectionId, anyio.CancelScope]
+    by_tasks: bool
     """Whether all that is done to them has to be done by tasks."""
-
-    def __init__(self, app: App) -> None:
-        super().__init__(app, app.ssl_context)
-        self._app = app
-        self._diallings: dict[ConnectionId, anyio.CancelScope] = {}
-        self._waiting: dict[ConnectionId, list[anyio.CancelScope]] = {}
 
     def dial(self, connection: Connection, action: Connect) -> None:
         """In a thread of anyio's."""
@@ -76,6 +72,18 @@ class TaskSockets(Connections):
             # The thread sees it, but the system's resolver of names may keep it for long.
             self._diallings.pop(connection.id).cancel()
 
+
+class TaskSockets(AppSockets):
+    """The tasks are shielded: the engine ends connections, and not whoever cancels the app's user."""
+
+    by_tasks = True
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app, app.ssl_context)
+        self._app = app
+        self._diallings = {}
+        self._waiting: dict[ConnectionId, list[anyio.CancelScope]] = {}
+
     def watch(self, connection: Connection, wanted: int) -> None:
         """End the tasks that wait, and start others: that is rare."""
         sock = connection.sock
@@ -101,53 +109,29 @@ class TaskSockets(Connections):
                 self.serve(connection, event)
 
 
-class CallbackSockets(TaskSockets):
-    """Served by callbacks of an asyncio loop, which are there a turn earlier than tasks."""
+class CallbackSockets(ReaderSockets, AppSockets):
+    """Where there is a loop that has callbacks for it."""
 
     by_tasks = False
 
     def __init__(self, app: App, loop: AbstractEventLoop) -> None:
-        super().__init__(app)
-        self._loop = loop
+        super().__init__(app, app.ssl_context, loop)
+        self._app = app
+        self._diallings = {}
 
-    def watch(self, connection: Connection, wanted: int) -> None:
-        """Tell the loop."""
-        sock, changed = connection.sock, connection.watched ^ wanted
-        assert sock is not None
-        for event, add, remove in (
-            (EVENT_READ, self._loop.add_reader, self._loop.remove_reader),
-            (EVENT_WRITE, self._loop.add_writer, self._loop.remove_writer),
-        ):
-            if changed & wanted & event:
-                add(sock, self._served, connection, event)
-            elif changed & event:
-                remove(sock)
+    def failed(self, error: Exception) -> None:
+        async def fail() -> None:
+            raise error
 
-    def _served(self, connection: Connection, event: int) -> None:
-        try:
-            self.serve(connection, event)
-        except Exception as error:  # noqa: BLE001  # a defect of ours, which is to end the app and not to be logged by the loop
-            self.close()
-            self._app.start(partial(_fail, error))
-
-
-async def _fail(error: Exception) -> None:
-    raise error
-
-
-def make_sockets(app: App) -> TaskSockets:
-    """As the runtime has it."""
-    loop = asyncio_loop()
-    if loop is not None:
-        from asyncio import AbstractEventLoop  # noqa: PLC0415
-
-        # Windows has loops that don't know when a socket can be read; anyio has a thread of its own for them.
-        if type(loop).add_reader is not AbstractEventLoop.add_reader:
-            return CallbackSockets(app, loop)
-    return TaskSockets(app)
+        self._app.start(fail)
 
 
 def _close_all(found: list[socket]) -> None:
     # The thread and the task may both come here, and either may be the last.
     with suppress(IndexError):
         found.pop().close()
+
+
+def make_sockets(app: App, loop: AbstractEventLoop | None) -> AppSockets:
+    """As the runtime has it. Where there is no loop with readers, anyio has a thread for them, or trio its own way."""
+    return TaskSockets(app) if loop is None or not has_readers(loop) else CallbackSockets(app, loop)

@@ -1,7 +1,8 @@
-"""An app of a runtime of tasks, on a machine that has files and threads."""
+"""What an app of a runtime of tasks needs of the machine: which thread this is, and files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,16 @@ class AsyncApp(AsyncAppBase[A]):
 
     _thread: int | None = None
     """That which entered it."""
+    _task: object = None
+    """Likewise, where it matters."""
 
-    def enter(self, engine: Engine) -> None:
+    def enter(self, make: Callable[[], Engine], task: object = None) -> None:
         """Drive an engine from now on, in this thread. ``LocalProtocolError`` the second time."""
         if self._thread is not None:
             raise LocalProtocolError("an app is entered once; connect anew for another", state="entered")
-        self.engine: Engine = engine
+        self.engine: Engine = make()
         self._thread = get_ident()
+        self._task = task
 
     def check(self) -> None:
         """Refuse other threads: to their loops nothing would ever come, and what they did would meet ours in the midst of its own."""
@@ -37,10 +41,9 @@ class AsyncApp(AsyncAppBase[A]):
                 state="entered",
             )
 
-    @staticmethod
-    def check_leaving(same_task: bool) -> None:
-        """Refuse to be left by a task that isn't the same as entered: its cancel scopes are not the app's."""
-        if not same_task:
+    def check_leaving(self, task: object) -> None:
+        """Refuse to be left by another task than that which entered: its cancel scopes are not the app's."""
+        if self._task is None or self._task != task:
             raise LocalProtocolError(
                 "an app must be left in the task that entered it; across tasks or notebook cells, use gradio_sansio_sync",
                 state="entered",

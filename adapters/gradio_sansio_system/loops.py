@@ -69,7 +69,7 @@ class LoopApp(AsyncApp[AsyncSubmissionBase]):
         self.pump()
 
     async def __aenter__(self) -> Self:
-        self.enter(self.make_engine())
+        self.enter(self.make_engine)
         self._opened = self.event()
         self._closed = self.event()
         self._ended = False

@@ -46,11 +46,11 @@ def look_at_files(payload: Any, inline: int) -> Any:
 
 
 def _look(mark: InputFile, inline: int) -> Content | InputFile:
-    from pathlib import Path  # noqa: PLC0415  # with the first file
-
     source = mark.source
     if mark.url is not None or isinstance(source, (bytes, bytearray, memoryview)):
         return mark
+    from pathlib import Path  # noqa: PLC0415  # with the first file
+
     reader: _PathReader | _ObjectReader
     name = mark.name
     try:

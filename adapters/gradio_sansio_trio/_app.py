@@ -64,7 +64,6 @@ class App(AsyncApp[Submission]):
         self._make = make
         self.ssl_context: SSLContext | None = options.get("ssl_context")
         self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
-        self._task: trio.lowlevel.Task | None = None
 
     async def close(self) -> None:
         """Cancel what runs, on the server too, and end every connection. Takes ``Limits.grace`` at most."""
@@ -73,11 +72,10 @@ class App(AsyncApp[Submission]):
             await self._closed.wait()
 
     async def __aenter__(self) -> Self:
-        self.enter(self._make(self.now()))
+        self.enter(lambda: self._make(self.now()), trio.lowlevel.current_task())
         self._alarm = trio.CancelScope(shield=True)
         self._opened = trio.Event()
         self._closed = trio.Event()
-        self._task = trio.lowlevel.current_task()
         self._token = trio.lowlevel.current_trio_token()
         self._manager = trio.open_nursery()
         self._group = await self._manager.__aenter__()
@@ -95,7 +93,7 @@ class App(AsyncApp[Submission]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        self.check_leaving(self._task is trio.lowlevel.current_task())
+        self.check_leaving(trio.lowlevel.current_task())
         assert self._manager is not None
         until = self.now() + self._limits.grace
         raised = error

@@ -155,6 +155,7 @@ class AsyncSubmissionBase(SubmissionBase):
             await self._driver.call(delivery.callback, delivery.value)
 
     def _prepare_calls(self, callback: Callback) -> None:
+        self._driver.check()
         if not self._calling_back:
             self._driver.start_callbacks(self._call_back)
             self._calling_back = True

@@ -173,9 +173,9 @@ class Access:
                 assert self._waking is not None
                 self._waking.due(now)
             case Timer.CONFIG:
-                opening = self._opening if self._waking is None else self._waking.opening
-                assert opening is not None
-                opening.read_config(now)
+                opener = self._opening or self._waking
+                assert opener is not None
+                opener.read_config(now)
             case _:
                 if kind is Timer.OPENING:
                     limit, text = "deadline", f"the app could not be opened within {self._deadline:g} s"
@@ -187,10 +187,7 @@ class Access:
                     self._waking.expired(error, now)
                 else:
                     self._exchanges.abort_all()
-                    if self._opening is not None:
-                        self._opening.stop()
-                    if self._hub is not None:
-                        self._hub.stop()
+                    self.stop()
                     self.not_opened(error, now)
 
     # What those report that do it.

@@ -45,7 +45,7 @@ class Timer(Symbol):
     SUSPECT = "a word of a job that a kill may have met"
     REST = "a generator of 3.x to be cleared away"
     OPENING = "the app, as a whole"
-    CONFIG = "a config to be read, once what it is needed for is asked for"
+    CONFIG = "the app's description to be asked for, before its config is read"
     WAKING = "a Space, as a whole"
     POLL = "how a Space stands by now"
     HUB = "the Hub to be asked the same again"

@@ -2,8 +2,8 @@
 
 Where ``/config`` is of no use, the config is looked for in the app's page.
 
-``/info`` is asked for as soon as it is known where that is, which the first bytes of a config tell: to read a config takes some 3 ms, and
-servers need more than that for the description, so it is read once the request is on its way.
+``/info`` is asked for as soon as it is known where that is, which the first bytes of a config tell. The config is read after that, while
+the server works: a large one (150 kB) takes 2 to 4 ms here, and its ``/info`` 8 to 14 ms there.
 
 The first redirect of /config from http to https on the same host moves the app's base there; no other does.
 """
@@ -62,7 +62,7 @@ TRANSITIONS: Final[dict[OpeningState, dict[OpeningInput, OpeningState]]] = {
 }
 
 HEAD_START: Final = 0.001
-"""Seconds for the request to leave before its answer's time is made use of. Where tasks write, they may come after those that keep time."""
+"""Seconds that the request is given to leave, before the config is read. In adapters whose tasks write, the timer may come first."""
 _ASSIGNMENT: Final = b"window.gradio_config ="
 _SCRIPT_END: Final = b"</script>"
 
@@ -107,6 +107,7 @@ class Opening:
     def stop(self) -> None:
         """Forget what is under way. Nobody is told."""
         self._timers.disarm(Timer.CONFIG, 0)
+        self._unread = b""
         self._exchanges.abort(self._exchange)
 
     def _get(self, url: Url, now: float, redirects: Redirects = Redirects.SAME_ORIGIN) -> None:

@@ -136,8 +136,7 @@ class Waking:
         self._pauses = Pauses(entropy)
         self._limits = limits
         self._auth = auth
-        self.opening: Opening | None = None
-        """The latest."""
+        self._opening: Opening | None = None
         self._no_app: GradioError | None = None
         """Why the app could not be opened, the last time."""
         self._told: SpaceStatus | None = None
@@ -169,12 +168,17 @@ class Waking:
         self._step(WakingInput.AGAIN)
         self._ask(now)
 
+    def read_config(self, now: float) -> None:
+        """As ``Opening.read_config``, for the app that is being opened."""
+        assert self._opening is not None
+        self._opening.read_config(now)
+
     def stop(self) -> None:
         """Forget all that is under way. Nobody is told."""
         self._timers.disarm(Timer.POLL, 0)
         self._hub.stop()
-        if self.opening is not None:
-            self.opening.stop()
+        if self._opening is not None:
+            self._opening.stop()
         if self._call is not None:
             self._exchanges.abort(self._call)
             self._call = None
@@ -256,10 +260,10 @@ class Waking:
 
     def _open(self, now: float) -> None:
         assert self._base is not None
-        self.opening = Opening(
+        self._opening = Opening(
             self, self._base, self._exchanges, self._credentials, self._timers, self._limits, self._auth
         )
-        self.opening.start(now)
+        self._opening.start(now)
 
     def _ask(self, now: float) -> None:
         self._hub.ask(self, "GET", self._space.path, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import ssl
 import sys
 import threading
@@ -20,7 +21,7 @@ import gradio_sansio_anyio
 import gradio_sansio_sync
 import gradio_sansio_trio
 from gradio_sansio import JobCancelled, Limits, LocalProtocolError
-from gradio_sansio.testing.cases.base import FUNCTIONS, raises, running, serve
+from gradio_sansio.testing.cases.base import FUNCTIONS, named, raises, running, serve
 from gradio_sansio.testing.loopback import Fault, Loopback
 from gradio_sansio.testing.server import GradioServer
 from gradio_sansio.testing.subjects import PATIENCE
@@ -472,3 +473,67 @@ def test_a_defect_of_ours_in_tasks(client: Any, backend: str, monkeypatch: pytes
     with serve() as server, pytest.raises(BaseExceptionGroup) as found:
         anyio.run(main, backend=backend)
     assert found.group_contains(RuntimeError, match="a defect")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_loop_that_ends_with_an_app_in_a_task(answers: bool) -> None:
+    """``asyncio.run`` cancels all tasks, those of the app included: it still cancels its jobs, and closes within ``Limits.grace``."""
+
+    async def main() -> None:
+        async def background() -> None:
+            async with gradio_sansio_anyio.client(named(server.url), limits=Limits(grace=0.5)) as app:
+                submission = app.submit("/slow", [PATIENCE])
+                await asyncio.sleep(0.1)
+                opened.set()
+                await submission.result()
+
+        opened = asyncio.Event()
+        tasks.append(asyncio.create_task(background()))
+        await opened.wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    with serve() as server:
+        if not answers:
+            server.call(lambda gradio: setattr(gradio, "cancel_delay", PATIENCE))
+        started = time.monotonic()
+        asyncio.run(main())
+        assert time.monotonic() - started < PATIENCE
+        assert tasks[0].cancelled()
+        if answers:
+            assert server.call(lambda gradio: [r.path for r in gradio.requests if "cancel" in r.path])
+
+
+def test_trio_as_a_guest_of_asyncio() -> None:
+    """Trio's tasks are none of asyncio's, though a loop of asyncio's runs them."""
+
+    async def guest() -> Any:
+        async with gradio_sansio_anyio.client(server.url) as app:
+            return (await app.predict("/predict", ["hello"])).value
+
+    async def host() -> Any:
+        loop = asyncio.get_running_loop()
+        outcome = loop.create_future()
+        trio.lowlevel.start_guest_run(
+            guest, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=outcome.set_result
+        )
+        return (await outcome).unwrap()
+
+    with serve() as server:
+        assert asyncio.run(host()) == "hello"
+
+
+@RUNTIMES
+def test_the_context_of_callbacks(client: Any, backend: str) -> None:
+    """It is that of who registered them: programs keep the number of a request there, or a trace."""
+
+    async def main() -> None:
+        async with client(server.url) as app:
+            request.set("seventh")
+            submission = app.submit("/predict", ["x"]).on("data", lambda _: seen.append(request.get()))
+            await submission.result()
+
+    request = contextvars.ContextVar("request", default="none")
+    seen: list[str] = []
+    with serve() as server:
+        anyio.run(main, backend=backend)
+    assert seen == ["seventh"]

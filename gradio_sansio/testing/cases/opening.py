@@ -11,6 +11,7 @@ from typing import Any
 
 from gradio_sansio.errors import (
     AppError,
+    DeadlineExceeded,
     EndpointNotFound,
     JobCancelled,
     LocalProtocolError,
@@ -188,6 +189,9 @@ async def refuses_other_threads(subject: Subject, server: Server) -> None:
     async def cancel() -> None:
         job.cancel()
 
+    async def listen() -> None:
+        job.on("data", print)
+
     async def iterate() -> None:
         async for _ in job:
             pass
@@ -197,7 +201,7 @@ async def refuses_other_threads(subject: Subject, server: Server) -> None:
 
     async with subject.client(server.url) as app:
         job = app.submit("/slow", [0.3])
-        for use in (submit, cancel, iterate, predict, job.result, app.close):
+        for use in (submit, cancel, listen, iterate, predict, job.result, app.close):
             refused: list[BaseException] = []
             thread = threading.Thread(target=_use, args=(use, refused))
             thread.start()
@@ -207,6 +211,8 @@ async def refuses_other_threads(subject: Subject, server: Server) -> None:
             assert "thread" in error.message
         assert (await job.result()).value == "slept 0.3"
         assert (await app.predict("/predict", ["here"])).value == "here"
+        with raises(DeadlineExceeded):
+            await app.predict("/slow", [5], timeout=0.05)
 
 
 def _use(use: Callable[[], Awaitable[object]], refused: list[BaseException]) -> None:

@@ -219,6 +219,17 @@ async def holds_what_came_before(subject: Subject, server: Server) -> None:
 
 
 @case()
+async def calls_back_before_it_is_left(subject: Subject, server: Server) -> None:
+    """What is registered last of all is called, too: leaving waits for callbacks."""
+    seen: list[object] = []
+    async with subject.client(server.url) as app:
+        submission = app.submit("/predict", ["held"])
+        await submission.result()
+        submission.on("data", lambda data: seen.append(data.value))
+    assert seen == ["held"]
+
+
+@case()
 async def removes_listeners(subject: Subject, server: Server) -> None:
     """``off`` removes one listener, ``destroy`` all, and neither cancels anything. An unknown event is a ``ValueError``."""
     async with subject.client(server.url) as app:
