@@ -136,7 +136,7 @@ def _ask(
 
 
 def connecting(
-    contenders: Sequence[Contender], port: int, again: int = 10
+    contenders: Sequence[Contender], port: int, again: int = 40
 ) -> tuple[Samples, Samples, Failures]:
     """Opening an app: for the first time in a process, and again."""
     cold: Samples = {}
@@ -147,7 +147,7 @@ def connecting(
         workers = [resources.enter_context(Worker(contender)) for contender in contenders]
         until = monotonic() + BUDGET
         for attempt in range(again + 1):
-            for worker in tuple(workers):
+            for worker in tuple(workers if attempt % 2 else reversed(workers)):
                 figures = _ask(worker, workers, failures, "connect", url=url)
                 if figures is not None:
                     (warm if attempt else cold).setdefault(worker.contender.name, []).append(figures)
