@@ -219,7 +219,7 @@ async def holds_what_came_before(subject: Subject, server: Server) -> None:
 
 
 @case()
-async def calls_back_before_it_is_left(subject: Subject, server: Server) -> None:
+async def lets_callbacks_end(subject: Subject, server: Server) -> None:
     """What is registered last of all is called, too: leaving waits for callbacks."""
     seen: list[object] = []
     async with subject.client(server.url) as app:
