@@ -166,7 +166,7 @@ class App(AsyncApp[Submission]):
     def _have_done(self, action: Callable[[], object]) -> None:
         """Have something done by a task."""
         self._undone.append(action)
-        self._runtime.soon(self._alarm.cancel)
+        self._runtime.soon(lambda: self._alarm.cancel())  # noqa: PLW0108  # that which is set by then
 
     def event(self) -> ChangeEvent:
         return self._runtime.event()
