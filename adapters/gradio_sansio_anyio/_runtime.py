@@ -31,7 +31,7 @@ class Runtime(NamedTuple):
         """Whether this is a task's doing: anyio makes no tasks and no scopes in callbacks of a loop."""
         if self.loop is None:
             return True
-        from asyncio import current_task  # noqa: PLC0415
+        from asyncio import current_task  # noqa: PLC0415  # trio does without it
 
         return current_task(self.loop) is not None
 
@@ -48,16 +48,16 @@ def current_runtime() -> Runtime:
 
 
 def _of_asyncio(loop: AbstractEventLoop) -> Runtime:
-    from asyncio import Event  # noqa: PLC0415
+    from asyncio import Event  # noqa: PLC0415  # trio does without it
 
-    from anyio.lowlevel import checkpoint, checkpoint_if_cancelled  # noqa: PLC0415
+    from anyio.lowlevel import checkpoint, checkpoint_if_cancelled  # noqa: PLC0415  # anyio loads it when it runs, too
 
     return Runtime(loop, loop.time, loop.call_soon_threadsafe, Event, checkpoint, checkpoint_if_cancelled)
 
 
 def _of_trio() -> Runtime:
     from trio import Event, current_time  # noqa: PLC0415  # it need not be installed
-    from trio.lowlevel import checkpoint, checkpoint_if_cancelled, current_trio_token  # noqa: PLC0415
+    from trio.lowlevel import checkpoint, checkpoint_if_cancelled, current_trio_token  # noqa: PLC0415  # likewise
 
     soon = current_trio_token().run_sync_soon
     return Runtime(None, current_time, soon, Event, checkpoint, checkpoint_if_cancelled)

@@ -71,7 +71,7 @@ def _look(mark: InputFile, inline: int) -> Content | InputFile:
 
 
 def _name_of(file: BinaryIO) -> str:
-    from pathlib import Path  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415  # as above
 
     # That of a temporary file may be a number.
     name = getattr(file, "name", None)
